@@ -1,0 +1,1 @@
+"""FastAPI: what programs read, and the champion model served with hot reload."""

@@ -1,0 +1,1 @@
+"""The feature set, defined once for Spark, training and live scoring."""

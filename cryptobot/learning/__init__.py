@@ -1,0 +1,1 @@
+"""Labels, walk-forward splits, training, evaluation and backtests."""

@@ -1,0 +1,94 @@
+"""Spans: a symbol, an interval and a half-open range of open times to be made or checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from cryptobot.market.instant import EPOCH, from_ms, parse_instant, to_ms
+from cryptobot.market.interval import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Candles of one symbol and interval with open times in ``[start, end)``, UTC."""
+
+    symbol: str
+    interval: Interval
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError(
+                f"{self.symbol} {self.interval}: the range ends ({self.end.isoformat()}) "
+                f"before it begins ({self.start.isoformat()})"
+            )
+
+    @property
+    def start_ms(self) -> int:
+        """First open time in the span, ms."""
+        return to_ms(self.start)
+
+    @property
+    def end_ms(self) -> int:
+        """End of the span (exclusive), ms."""
+        return to_ms(self.end)
+
+
+def dump_spans(spans: Iterable[Span]) -> str:
+    """Return ``spans`` as the JSON text that jobs take on their command line."""
+    return json.dumps(
+        [
+            {
+                "symbol": span.symbol,
+                "interval": span.interval.value,
+                "start": span.start.isoformat(),
+                "end": span.end.isoformat(),
+            }
+            for span in spans
+        ]
+    )
+
+
+def load_spans(text: str) -> list[Span]:
+    """Read back what :func:`dump_spans` wrote; raises ``ValueError`` on anything else."""
+    try:
+        return [
+            Span(
+                item["symbol"],
+                Interval(item["interval"]),
+                parse_instant(item["start"]),
+                parse_instant(item["end"]),
+            )
+            for item in json.loads(text)
+        ]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"spans are a JSON list of symbol, interval, start, end: {error}") from error
+
+
+def history_spans(
+    symbols: Iterable[str],
+    intervals: Iterable[str],
+    now: datetime,
+    days: int | Literal["all"],
+    days_1m: int | Literal["all"],
+) -> list[Span]:
+    """Return the spans that the configured history asks for, up to the open candle at ``now``.
+
+    ``days`` counts back from the UTC midnight after ``now``; intervals up to a minute reach
+    back only ``days_1m``. ``"all"`` begins at the epoch: as far as the exchange's record goes.
+    """
+    spans = []
+    for symbol in symbols:
+        for interval in map(Interval, intervals):
+            reach = days_1m if interval.milliseconds <= 60_000 else days
+            start = EPOCH
+            if reach != "all":
+                midnight = from_ms(Interval.DAY_1.following(Interval.DAY_1.floor(to_ms(now))))
+                start = midnight - timedelta(days=reach)
+            spans.append(Span(symbol, interval, start, from_ms(interval.floor(to_ms(now)))))
+    return spans

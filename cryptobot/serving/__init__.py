@@ -1,0 +1,1 @@
+"""Model bundles, their registry in MongoDB, and the hot-reloading store."""

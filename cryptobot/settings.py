@@ -1,0 +1,117 @@
+"""The product's settings: one typed object, read from ``CRYPTOBOT_*`` and ``.env``."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105 - refused outside development
+
+BINANCE_REST = "https://data-api.binance.vision"
+BINANCE_STREAM = "wss://data-stream.binance.vision"
+BINANCE_ARCHIVE = "https://data.binance.vision"
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Everything that differs between one installation of CryptoBot and another.
+
+    Addresses default to loopback and each service's usual port. Secrets default to a
+    value that is accepted only where ``environment`` is ``development``.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CRYPTOBOT_",
+        env_file=os.environ.get("CRYPTOBOT_ENV_FILE", ROOT / ".env"),
+        extra="ignore",
+        populate_by_name=True,
+        frozen=True,
+    )
+
+    environment: Literal["development", "production"] = "development"
+
+    exchange: Literal["offline", "binance"] = Field(
+        default="offline", validation_alias=AliasChoices("CRYPTOBOT_EXCHANGE", "EXCHANGE")
+    )
+    exchange_port: int = 8090
+    rest_url: str = ""
+    stream_url: str = ""
+    archive_url: str = ""
+
+    mongo_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0")
+    mongo_database: str = "cryptobot"
+    kafka_bootstrap: str = "127.0.0.1:9092"
+
+    symbols: CommaSeparated = ("BTCUSDT", "ETHUSDT")
+    intervals: CommaSeparated = ("1m", "15m", "1h", "1d")
+    signal_interval: str = "15m"
+    history_days: int | Literal["all"] = 365
+    history_days_1m: int | Literal["all"] = 14
+
+    api_host: str = "127.0.0.1"
+    api_port: int = 8000
+    api_workers: int = 2
+    api_url: str = ""
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int = 8050
+    airflow_port: int = 8080
+    airflow_url: str = ""
+
+    admin_user: str = "admin"
+    admin_password: SecretStr = SecretStr(DEVELOPMENT_SECRET)
+    token_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
+    bundle_key: SecretStr = SecretStr(DEVELOPMENT_SECRET)
+
+    docs_dir: Path = ROOT / ".cryptobot" / "data_docs"
+    """Where the quality reports (Data Docs) are written, and served from."""
+
+    @field_validator("symbols", "intervals", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _derive(self) -> Self:
+        offline = self.exchange == "offline"
+        derived = {
+            "rest_url": f"http://127.0.0.1:{self.exchange_port}" if offline else BINANCE_REST,
+            "stream_url": f"ws://127.0.0.1:{self.exchange_port}" if offline else BINANCE_STREAM,
+            "archive_url": f"http://127.0.0.1:{self.exchange_port}" if offline else BINANCE_ARCHIVE,
+            "api_url": f"http://127.0.0.1:{self.api_port}",
+            "airflow_url": f"http://127.0.0.1:{self.airflow_port}",
+        }
+        for name, value in derived.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
+        return self
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.signal_interval not in self.intervals:
+            raise ValueError(
+                f"CRYPTOBOT_SIGNAL_INTERVAL is {self.signal_interval}, which is not among "
+                f"CRYPTOBOT_INTERVALS ({','.join(self.intervals)}); add it there or choose another"
+            )
+        if self.environment != "development":
+            for name in ("admin_password", "token_key", "bundle_key"):
+                if getattr(self, name).get_secret_value() == DEVELOPMENT_SECRET:
+                    raise ValueError(
+                        f"CRYPTOBOT_{name.upper()} is not set; outside development a secret of "
+                        "its own is required (openssl rand -hex 32)"
+                    )
+        return self
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the process's settings, read once."""
+    return Settings()

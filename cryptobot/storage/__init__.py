@@ -1,0 +1,1 @@
+"""MongoDB: collections, their indexes and retention, and the repositories that query them."""

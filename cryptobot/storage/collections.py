@@ -1,0 +1,112 @@
+"""The collections of the database: names, indexes, retention, and what each must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid
+
+HISTORICAL_DATA = "historical_data"
+STREAMING_DATA = "streaming_data"
+GAPS = "gaps"
+EXCHANGE_INFO = "exchange_info"
+FEATURES = "features"
+MODELS = "models"
+CHAMPIONS = "champions"
+BACKTESTS = "backtests"
+SIGNALS = "signals"
+ALERTS = "alerts"
+QUALITY_RESULTS = "quality_results"
+SERVICE_HEALTH = "service_health"
+JOB_REPORTS = "job_reports"
+USERS = "users"
+REFRESH_TOKENS = "refresh_tokens"
+RISK_PROFILES = "risk_profiles"
+
+TRADE_RETENTION_SECONDS = 3 * 86_400
+
+_CANDLE_RANGE = IndexModel(
+    [("symbol", ASCENDING), ("interval", ASCENDING), ("open_time", ASCENDING)],
+    name="symbol_interval_open_time",
+)
+
+INDEXES: dict[str, list[IndexModel]] = {
+    HISTORICAL_DATA: [_CANDLE_RANGE],
+    STREAMING_DATA: [
+        IndexModel(
+            [("kind", ASCENDING), ("symbol", ASCENDING), ("interval", ASCENDING), ("open_time", ASCENDING)],
+            name="kind_symbol_interval_open_time",
+            partialFilterExpression={"kind": "kline"},
+        ),
+        IndexModel(
+            [("kind", ASCENDING), ("symbol", ASCENDING), ("trade_id", ASCENDING)],
+            name="kind_symbol_trade_id",
+            partialFilterExpression={"kind": "trade"},
+        ),
+        IndexModel(
+            [("received_at", ASCENDING)],
+            name="trades_expire",
+            expireAfterSeconds=TRADE_RETENTION_SECONDS,
+            partialFilterExpression={"kind": "trade"},
+        ),
+    ],
+    FEATURES: [_CANDLE_RANGE],
+    GAPS: [IndexModel([("state", ASCENDING), ("symbol", ASCENDING), ("from", ASCENDING)], name="state")],
+    MODELS: [IndexModel([("symbol", ASCENDING), ("created_at", DESCENDING)], name="symbol_created_at")],
+    BACKTESTS: [IndexModel([("symbol", ASCENDING), ("created_at", DESCENDING)], name="symbol_created_at")],
+    SIGNALS: [IndexModel([("symbol", ASCENDING), ("open_time", DESCENDING)], name="symbol_open_time")],
+    ALERTS: [IndexModel([("created_at", DESCENDING)], name="created_at")],
+    QUALITY_RESULTS: [IndexModel([("finished_at", DESCENDING)], name="finished_at")],
+    JOB_REPORTS: [IndexModel([("finished_at", DESCENDING)], name="finished_at")],
+    REFRESH_TOKENS: [
+        IndexModel([("expires_at", ASCENDING)], name="expire", expireAfterSeconds=0),
+    ],
+}
+
+_CANDLE_FIELDS: dict[str, Any] = {
+    "symbol": {"bsonType": "string"},
+    "interval": {"bsonType": "string"},
+    "open_time": {"bsonType": "date"},
+    "close_time": {"bsonType": "date"},
+    **{
+        name: {"bsonType": "double", "minimum": 0}
+        for name in (
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            "quote_volume",
+            "taker_buy_base",
+            "taker_buy_quote",
+        )
+    },
+    "trades": {"bsonType": ["int", "long"], "minimum": 0},
+    "source": {"enum": ["rest", "archive"]},
+    "ingested_at": {"bsonType": "date"},
+}
+
+VALIDATORS: dict[str, dict[str, Any]] = {
+    HISTORICAL_DATA: {
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": list(_CANDLE_FIELDS),
+            "properties": _CANDLE_FIELDS,
+        }
+    },
+}
+
+
+def ensure_collections(database: Database[dict[str, Any]]) -> None:
+    """Create what is missing of the collections, their validators and indexes; idempotent."""
+    for name in {*INDEXES, *VALIDATORS}:
+        try:
+            database.create_collection(name)
+        except CollectionInvalid:
+            pass  # it exists, and is brought up to date below
+        if name in VALIDATORS:
+            database.command("collMod", name, validator=VALIDATORS[name])
+        if name in INDEXES:
+            database[name].create_indexes(INDEXES[name])

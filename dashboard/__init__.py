@@ -1,0 +1,1 @@
+"""Dash: what people see. Reads the API only."""

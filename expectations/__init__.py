@@ -1,0 +1,1 @@
+"""What good data means: suites, checkpoints, reports."""

@@ -1,0 +1,1 @@
+"""What runs CryptoBot: the local supervisor, images, monitoring, and the offline exchange."""

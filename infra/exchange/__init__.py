@@ -1,0 +1,1 @@
+"""The offline exchange: Binance's REST, WebSocket and archive for spot market data."""

@@ -1,0 +1,99 @@
+"""The Kafka broker: one KRaft node on loopback, no ZooKeeper."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from infra.local.jars import KAFKA
+
+TOPICS = {
+    "market.trades": 3,
+    "market.klines": 3,
+    "market.tickers": 3,
+    "signals": 1,
+    "alerts": 1,
+    "streaming.heartbeat": 1,
+    "market.dead-letter": 1,
+}
+"""Topics of the product and their partitions."""
+
+_LOG4J = """\
+Configuration:
+  name: kafka
+  Appenders:
+    Console:
+      name: stdout
+      PatternLayout:
+        pattern: "%d{ISO8601} %-5p %c{1}: %m%n"
+  Loggers:
+    Root:
+      level: WARN
+      AppenderRef:
+        ref: stdout
+    Logger:
+      - name: kafka.server
+        level: INFO
+"""
+
+
+def configure(folder: Path, port: int, controller_port: int) -> Path:
+    """Write the broker's properties below ``folder`` and format its storage; return the file.
+
+    Idempotent: storage that was formatted before is left as it is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / "data"
+    properties = folder / "server.properties"
+    properties.write_text(
+        "\n".join(
+            [
+                "process.roles=broker,controller",
+                "node.id=1",
+                f"controller.quorum.voters=1@127.0.0.1:{controller_port}",
+                f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+                f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}",
+                "controller.listener.names=CONTROLLER",
+                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+                f"log.dirs={data}",
+                "num.partitions=3",
+                "offsets.topic.replication.factor=1",
+                "offsets.topic.num.partitions=8",
+                "transaction.state.log.replication.factor=1",
+                "transaction.state.log.min.isr=1",
+                "transaction.state.log.num.partitions=8",
+                "group.initial.rebalance.delay.ms=0",
+                "log.retention.hours=24",
+                "log.retention.bytes=1073741824",
+                "log.segment.bytes=134217728",
+                "auto.create.topics.enable=false",
+            ]
+        )
+        + "\n"
+    )
+    (folder / "log4j2.yaml").write_text(_LOG4J)
+    if not (data / "meta.properties").exists():
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        format_storage = [
+            *_java(folder), "kafka.tools.StorageTool", "format",
+            "--cluster-id", cluster, "--config", str(properties), "--ignore-formatted",
+        ]  # fmt: skip
+        subprocess.run(format_storage, check=True, capture_output=True, timeout=120)  # noqa: S603
+    return properties
+
+
+def command(folder: Path) -> list[str]:
+    """Return the command line of the broker that :func:`configure` prepared in ``folder``."""
+    return [*_java(folder), "kafka.Kafka", str(folder / "server.properties")]
+
+
+def _java(folder: Path) -> list[str]:
+    return [
+        shutil.which("java") or "java",
+        "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC",
+        f"-Dlog4j2.configurationFile={folder / 'log4j2.yaml'}",
+        "-cp", f"{KAFKA.fetch()}/*",
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Batch: exchange -> historical_data -> features -> models."""

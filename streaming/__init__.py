@@ -1,0 +1,1 @@
+"""Live: exchange -> Kafka -> streaming_data."""
