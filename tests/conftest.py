@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from cryptobot.market.topics import PARTITIONS
 from cryptobot.settings import ROOT, Settings
 from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import connect
@@ -76,7 +77,7 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     def ready() -> bool:
         admin = KafkaAdminClient(bootstrap_servers=bootstrap)
         try:
-            admin.create_topics([NewTopic(name, parts, 1) for name, parts in kafka.TOPICS.items()])
+            admin.create_topics([NewTopic(name, parts, 1) for name, parts in PARTITIONS.items()])
             return True
         finally:
             admin.close()

@@ -10,17 +10,6 @@ from pathlib import Path
 
 from infra.local.jars import KAFKA
 
-TOPICS = {
-    "market.trades": 3,
-    "market.klines": 3,
-    "market.tickers": 3,
-    "signals": 1,
-    "alerts": 1,
-    "streaming.heartbeat": 1,
-    "market.dead-letter": 1,
-}
-"""Topics of the product and their partitions."""
-
 _LOG4J = """\
 Configuration:
   name: kafka
