@@ -1,0 +1,30 @@
+"""Every worker of the API serves the champions, proven by scoring through the API; else a roll-back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, task
+
+from pipeline.assets import CHAMPIONS, DEPLOYMENT
+from pipeline.connections import product_database, product_settings
+from pipeline.defaults import dag_defaults
+
+with DAG(
+    "deployment",
+    schedule=[CHAMPIONS],
+    doc_md=__doc__,
+    **dag_defaults("serving", deadline=timedelta(minutes=15)),
+):
+
+    @task(inlets=[CHAMPIONS], outlets=[DEPLOYMENT], retries=0)
+    def await_workers(*, outlet_events) -> dict:
+        """Wait until each worker reports the champions' versions, score a row, or roll back."""
+        from cryptobot.serving.deployment import await_deployment
+
+        with product_database() as database:
+            served = await_deployment(database, product_settings())
+        outlet_events[DEPLOYMENT].extra = {"served": served}
+        return served
+
+    await_workers()

@@ -1,0 +1,52 @@
+"""Features of each closed candle, computed by Spark from validated candles."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, chain, task
+
+from cryptobot.settings import settings
+from pipeline.assets import FEATURES, VALIDATED_HISTORICAL_DATA
+from pipeline.connections import product_database, spark_job
+from pipeline.defaults import dag_defaults
+from pipeline.events import REPORT, announce, announced, partitions, whenever_made
+
+with DAG(
+    "features",
+    schedule=whenever_made(VALIDATED_HISTORICAL_DATA),
+    doc_md=__doc__,
+    **dag_defaults("learning", deadline=timedelta(hours=1)),
+):
+
+    @task
+    def plan(*, triggering_asset_events) -> dict:
+        """Return the range of candles that was validated: ``from`` and ``to``, ISO, half open."""
+        events = announced(triggering_asset_events)
+        return {
+            "from": min(event["from"] for event in events),
+            "to": max(event["to"] for event in events),
+        }
+
+    @task(outlets=[FEATURES])
+    def publish(report_id: str, *, triggering_asset_events, outlet_events) -> dict:
+        """Announce the features of the days whose candles were validated."""
+        from cryptobot.storage.job_reports import job_report
+
+        with product_database() as database:
+            report = job_report(database, report_id)
+        return announce(outlet_events, FEATURES, report, partitions(triggering_asset_events))
+
+    submit = spark_job(
+        "features",
+        "features",
+        [
+            "--symbols", ",".join(settings().symbols),
+            "--interval", settings().signal_interval,
+            "--start", "{{ ti.xcom_pull(task_ids='plan')['from'] }}",
+            "--end", "{{ ti.xcom_pull(task_ids='plan')['to'] }}",
+            "--report", REPORT,
+        ],
+        inlets=[VALIDATED_HISTORICAL_DATA],
+    )  # fmt: skip
+    chain(plan(), submit, publish(REPORT))

@@ -1,0 +1,60 @@
+"""A random forest and XGBoost per pair, trained by Spark and judged by a purged walk-forward.
+
+The best of each pair becomes its challenger; whether it serves is decided by `champions`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, chain, task
+
+from cryptobot.settings import settings
+from pipeline.assets import BACKTESTS, FEATURES, MODELS
+from pipeline.connections import product_database, spark_job
+from pipeline.defaults import dag_defaults
+from pipeline.events import REPORT, announced, whenever_made
+
+with DAG(
+    "models",
+    schedule=whenever_made(FEATURES),
+    doc_md=__doc__,
+    **dag_defaults("learning", deadline=timedelta(hours=3)),
+):
+
+    @task
+    def plan(*, triggering_asset_events) -> str:
+        """Return the instant up to which the models may know the market, ISO."""
+        return max(event["to"] for event in announced(triggering_asset_events))
+
+    @task(outlets=[MODELS, BACKTESTS])
+    def publish(report_id: str, as_of: str, *, outlet_events) -> dict:
+        """Announce the challengers with their figures out of sample, and their backtests."""
+        from cryptobot.storage.job_reports import job_report
+
+        with product_database() as database:
+            report = job_report(database, report_id)
+        extra = {
+            "report": report_id,
+            "challengers": report["challengers"],
+            "failures": report["failures"],
+            "duration_s": round(report["duration_s"], 3),
+        }
+        for asset in (MODELS, BACKTESTS):
+            outlet_events[asset].add_partitions(as_of[:10])
+            outlet_events[asset].extra = extra
+        return extra
+
+    submit = spark_job(
+        "models",
+        "models",
+        [
+            "--symbols", ",".join(settings().symbols),
+            "--interval", settings().signal_interval,
+            "--as-of", "{{ ti.xcom_pull(task_ids='plan') }}",
+            "--report", REPORT,
+        ],
+        inlets=[FEATURES],
+    )  # fmt: skip
+    as_of = plan()
+    chain(as_of, submit, publish(REPORT, as_of))

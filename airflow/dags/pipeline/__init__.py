@@ -1,0 +1,1 @@
+"""What the DAGs of the pipeline share: assets, connections, defaults and notices."""

@@ -1,0 +1,31 @@
+"""The assets of the pipeline, in the order in which each is made from the one before.
+
+An asset's URI names the collection; the host in it stands for "the product's MongoDB",
+wherever the connection ``mongo_default`` says that is.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Asset
+
+_DATABASE = "mongodb://mongo:27017/cryptobot"
+
+
+def _collection(name: str, group: str, collection: str | None = None) -> Asset:
+    return Asset(name, uri=f"{_DATABASE}/{collection or name}", group=group)
+
+
+EXCHANGE_INFO = _collection("exchange_info", "market")
+HISTORICAL_DATA = _collection("historical_data", "market")
+VALIDATED_HISTORICAL_DATA = _collection(
+    "validated_historical_data", "market", "quality_results/historical_data"
+)
+STREAMING_DATA = _collection("streaming_data", "live")
+VALIDATED_STREAMING_DATA = _collection("validated_streaming_data", "live", "quality_results/streaming_data")
+QUALITY_REPORT = _collection("quality_report", "quality", "quality_results")
+FEATURES = _collection("features", "learning")
+MODELS = _collection("models", "learning")
+BACKTESTS = _collection("backtests", "learning")
+CHAMPIONS = _collection("champions", "serving")
+DEPLOYMENT = _collection("deployment", "serving", "service_health/api")
+SIGNALS = _collection("signals", "serving")

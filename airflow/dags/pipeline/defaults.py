@@ -1,0 +1,44 @@
+"""What every DAG of the pipeline has in common: owner, retries, time-outs, notices."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+
+from pipeline.connections import MACROS
+from pipeline.notices import task_failed
+
+TASK_DEFAULTS: dict[str, Any] = {
+    "owner": "cryptobot",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=15),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+    "execution_timeout": timedelta(hours=1),
+    "on_failure_callback": task_failed,
+}
+
+
+def dag_defaults(
+    *tags: str, deadline: timedelta = timedelta(hours=2), **dag: Any
+) -> dict[str, Any]:
+    """Return the keyword arguments that every DAG of the pipeline takes.
+
+    ``deadline`` counts from when a run is queued; a run that is late raises an alert.
+    """
+    return {
+        "start_date": datetime(2025, 1, 1, tzinfo=UTC),
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": TASK_DEFAULTS,
+        "tags": ["cryptobot", *tags],
+        "user_defined_macros": MACROS,
+        "deadline": DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=deadline,
+            callback=AsyncCallback("cryptobot.decisions.operational.deadline_missed"),
+        ),
+        **dag,
+    }

@@ -1,0 +1,47 @@
+"""The tasks that take candles from the exchange into ``historical_data``, for a day or a range."""
+
+from __future__ import annotations
+
+from airflow.sdk import XComArg, chain, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from pipeline.assets import EXCHANGE_INFO, HISTORICAL_DATA
+from pipeline.connections import product_database, product_settings, spark_job
+from pipeline.events import REPORT, announce
+
+
+@task(outlets=[EXCHANGE_INFO])
+def exchange_info(*, outlet_events) -> None:
+    """Store the exchange's description of each configured pair; fail when one is not trading."""
+    from cryptobot.exchange.information import refresh_exchange_info
+
+    with product_database() as database:
+        outlet_events[EXCHANGE_INFO].extra = refresh_exchange_info(product_settings(), database)
+
+
+def ingest(spans: XComArg) -> None:
+    """Wire what surrounds the planning of ``spans``: the exchange's list, the Spark job, the proof."""
+    submit = spark_job(
+        "historical_data",
+        "historical_data",
+        ["--spans", "{{ ti.xcom_pull(task_ids='plan') }}", "--report", REPORT],
+        inlets=[EXCHANGE_INFO],
+    )
+    chain(exchange_info(), spans, submit, publish(REPORT))
+
+
+@task(outlets=[HISTORICAL_DATA])
+def publish(report_id: str, *, dag_run, outlet_events) -> dict:
+    """Verify the job's counts against the collection and announce each day that holds candles.
+
+    A range of which the exchange itself has no candle is nothing to announce: the run is skipped.
+    """
+    from cryptobot.storage.candles import days_held
+    from cryptobot.storage.job_reports import job_report, report_spans
+
+    with product_database() as database:
+        report = job_report(database, report_id)
+        days = days_held(database, report_spans(report))
+    if not days:
+        raise AirflowSkipException("The exchange has no candle in this range; nothing was written")
+    return announce(outlet_events, HISTORICAL_DATA, report, days if dag_run.partition_key is None else None)
