@@ -37,14 +37,20 @@ with DAG(
             title="Intervals",
         ),
         "from": Param(
-            None, type=["null", "string"], format="date", title="First day (UTC)",
+            None,
+            type=["null", "string"],
+            format="date",
+            title="First day (UTC)",
             description="Empty: as far back as the settings say",
         ),
         "to": Param(
-            None, type=["null", "string"], format="date", title="Last day (UTC), inclusive",
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Last day (UTC), inclusive",
             description="Empty: up to now",
         ),
-    },  # fmt: skip
+    },
     **dag_defaults("market", deadline=timedelta(hours=6)),
 ):
 

@@ -70,6 +70,16 @@ def load_spans(text: str) -> list[Span]:
         raise ValueError(f"spans are a JSON list of symbol, interval, start, end: {error}") from error
 
 
+def day_spans(symbols: Iterable[str], intervals: Iterable[str], day: str) -> list[Span]:
+    """Return the spans of one UTC day, ``YYYY-MM-DD``: every candle that opens in it."""
+    start = parse_instant(day)
+    return [
+        Span(symbol, Interval(interval), start, start + timedelta(days=1))
+        for symbol in symbols
+        for interval in intervals
+    ]
+
+
 def history_spans(
     symbols: Iterable[str],
     intervals: Iterable[str],
@@ -92,3 +102,32 @@ def history_spans(
                 start = midnight - timedelta(days=reach)
             spans.append(Span(symbol, interval, start, from_ms(interval.floor(to_ms(now)))))
     return spans
+
+
+def requested_spans(
+    symbols: Iterable[str],
+    intervals: Iterable[str],
+    now: datetime,
+    days: int | Literal["all"],
+    days_1m: int | Literal["all"],
+    *,
+    first_day: str | None = None,
+    last_day: str | None = None,
+) -> list[Span]:
+    """Return :func:`history_spans`, narrowed to the UTC days from ``first_day`` to ``last_day``.
+
+    A given ``first_day`` replaces the configured reach. Both days are inclusive; what lies after
+    ``now`` is left out. Raises ``ValueError`` when nothing remains of a span.
+    """
+    spans = history_spans(symbols, intervals, now, days, days_1m)
+    start = parse_instant(first_day) if first_day else None
+    end = parse_instant(last_day) + timedelta(days=1) if last_day else None
+    return [
+        Span(
+            span.symbol,
+            span.interval,
+            start or span.start,
+            min(end, span.end) if end else span.end,
+        )
+        for span in spans
+    ]

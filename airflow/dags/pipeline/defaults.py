@@ -21,9 +21,7 @@ TASK_DEFAULTS: dict[str, Any] = {
 }
 
 
-def dag_defaults(
-    *tags: str, deadline: timedelta = timedelta(hours=2), **dag: Any
-) -> dict[str, Any]:
+def dag_defaults(*tags: str, deadline: timedelta = timedelta(hours=2), **dag: Any) -> dict[str, Any]:
     """Return the keyword arguments that every DAG of the pipeline takes.
 
     ``deadline`` counts from when a run is queued; a run that is late raises an alert.

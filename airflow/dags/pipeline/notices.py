@@ -8,7 +8,6 @@ from typing import Any
 def task_failed(context: dict[str, Any]) -> None:
     """Raise an alert that names the DAG, the task, the run and the cause."""
     from cryptobot.decisions.operational import pipeline_failure
-
     from pipeline.connections import product_database
 
     task = context["ti"]

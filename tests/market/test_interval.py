@@ -1,0 +1,50 @@
+"""The grids of candles."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cryptobot.market import Interval
+from cryptobot.market.instant import from_ms, to_ms
+
+INSTANTS = st.integers(min_value=1_483_228_800_000, max_value=1_893_456_000_000)  # 2017 to 2030
+INTERVALS = st.sampled_from(list(Interval))
+
+
+@given(INTERVALS, INSTANTS)
+def test_every_instant_lies_in_exactly_one_candle(interval: Interval, at_ms: int) -> None:
+    opened = interval.floor(at_ms)
+    assert opened <= at_ms < interval.following(opened)
+    assert interval.floor(opened) == opened
+    assert interval.floor(interval.following(opened)) == interval.following(opened)
+
+
+@given(INTERVALS, INSTANTS, st.integers(min_value=1, max_value=400 * 86_400_000))
+def test_the_count_is_what_walking_the_grid_finds(interval: Interval, start_ms: int, length_ms: int) -> None:
+    end_ms = start_ms + min(length_ms, 50 * interval.milliseconds)
+    opened, found = interval.floor(start_ms), 0
+    while opened < end_ms:
+        found += opened >= start_ms
+        opened = interval.following(opened)
+    assert interval.candles_between(start_ms, end_ms) == found
+
+
+@pytest.mark.parametrize(
+    ("interval", "at", "opened"),
+    [
+        ("1w", datetime(2025, 10, 30, 12, tzinfo=UTC), datetime(2025, 10, 27, tzinfo=UTC)),
+        ("1M", datetime(2025, 12, 31, 23, 59, tzinfo=UTC), datetime(2025, 12, 1, tzinfo=UTC)),
+        ("15m", datetime(2025, 10, 29, 4, 22, tzinfo=UTC), datetime(2025, 10, 29, 4, 15, tzinfo=UTC)),
+    ],
+)
+def test_weeks_begin_on_monday_and_months_on_the_first(interval: str, at: datetime, opened: datetime) -> None:
+    assert from_ms(Interval(interval).floor(to_ms(at))) == opened
+
+
+def test_december_is_followed_by_january() -> None:
+    december = to_ms(datetime(2025, 12, 1, tzinfo=UTC))
+    assert from_ms(Interval.MONTH_1.following(december)) == datetime(2026, 1, 1, tzinfo=UTC)
