@@ -1,1 +1,6 @@
 """The feature set, defined once for Spark, training and live scoring."""
+
+from cryptobot.features.computation import FeatureInputError, compute, other_symbol
+from cryptobot.features.feature_set import FEATURE_SET, Feature, FeatureSet
+
+__all__ = ["FEATURE_SET", "Feature", "FeatureInputError", "FeatureSet", "compute", "other_symbol"]
