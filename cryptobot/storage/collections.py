@@ -23,6 +23,7 @@ SERVICE_HEALTH = "service_health"
 JOB_REPORTS = "job_reports"
 USERS = "users"
 REFRESH_TOKENS = "refresh_tokens"
+LOGIN_ATTEMPTS = "login_attempts"
 RISK_PROFILES = "risk_profiles"
 
 TRADE_RETENTION_SECONDS = 3 * 86_400
@@ -62,7 +63,9 @@ INDEXES: dict[str, list[IndexModel]] = {
     JOB_REPORTS: [IndexModel([("finished_at", DESCENDING)], name="finished_at")],
     REFRESH_TOKENS: [
         IndexModel([("expires_at", ASCENDING)], name="expire", expireAfterSeconds=0),
+        IndexModel([("family", ASCENDING)], name="family"),
     ],
+    LOGIN_ATTEMPTS: [IndexModel([("expires_at", ASCENDING)], name="expire", expireAfterSeconds=0)],
 }
 
 _CANDLE_FIELDS: dict[str, Any] = {
