@@ -18,14 +18,14 @@ def _collection(name: str, group: str, collection: str | None = None) -> Asset:
 EXCHANGE_INFO = _collection("exchange_info", "market")
 HISTORICAL_DATA = _collection("historical_data", "market")
 VALIDATED_HISTORICAL_DATA = _collection(
-    "validated_historical_data", "market", "quality_results/historical_data"
+    "validated_historical_data", "market", "quality_results.historical_data"
 )
 STREAMING_DATA = _collection("streaming_data", "live")
-VALIDATED_STREAMING_DATA = _collection("validated_streaming_data", "live", "quality_results/streaming_data")
+VALIDATED_STREAMING_DATA = _collection("validated_streaming_data", "live", "quality_results.streaming_data")
 QUALITY_REPORT = _collection("quality_report", "quality", "quality_results")
 FEATURES = _collection("features", "learning")
 MODELS = _collection("models", "learning")
 BACKTESTS = _collection("backtests", "learning")
 CHAMPIONS = _collection("champions", "serving")
-DEPLOYMENT = _collection("deployment", "serving", "service_health/api")
+DEPLOYMENT = _collection("deployment", "serving", "service_health.api")
 SIGNALS = _collection("signals", "serving")

@@ -1,0 +1,101 @@
+"""Every DAG loads, is documented and guarded, and the assets form the pipeline of the design."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pendulum
+import pytest
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+PIPELINE = {
+    "exchange_info": ["exchange_info"],
+    "historical_data": ["exchange_info", "historical_data"],
+    "historical_backfill": ["exchange_info", "historical_data"],
+    "validated_historical_data": ["quality_report", "validated_historical_data"],
+    "features": ["features"],
+    "models": ["backtests", "models"],
+    "champions": ["champions"],
+    "deployment": ["deployment"],
+    "signals": ["signals"],
+    "streaming_data": ["quality_report", "streaming_data", "validated_streaming_data"],
+}
+"""Each DAG and the assets that it makes."""
+
+TRIGGERS = {
+    "validated_historical_data": "historical_data",
+    "features": "validated_historical_data",
+    "models": "features",
+    "champions": "models",
+    "deployment": "champions",
+    "signals": "deployment",
+}
+"""Each DAG and the asset whose making starts it."""
+
+
+def test_every_dag_loads(dag_bag: DagBag) -> None:
+    assert dag_bag.import_errors == {}
+    assert set(dag_bag.dags) == set(PIPELINE)
+
+
+@pytest.mark.parametrize("dag_id", PIPELINE)
+def test_each_dag_makes_its_assets(dag_bag: DagBag, dag_id: str) -> None:
+    made = {asset.name for task in dag_bag.dags[dag_id].tasks for asset in task.outlets}
+    assert sorted(made) == PIPELINE[dag_id]
+
+
+def as_scheduled(dag_bag: DagBag, dag_id: str):
+    """The timetable as the scheduler sees it: written to the metadata database and read back."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    return DagSerialization.from_dict(DagSerialization.to_dict(dag_bag.dags[dag_id])).timetable
+
+
+@pytest.mark.parametrize(("dag_id", "asset"), TRIGGERS.items())
+def test_each_asset_is_made_from_the_one_before(dag_bag: DagBag, dag_id: str, asset: str) -> None:
+    condition = as_scheduled(dag_bag, dag_id).asset_condition
+    assert [key.name for key, _ in condition.iter_assets()] == [asset]
+
+
+@pytest.mark.parametrize("dag_id", ["validated_historical_data", "features", "models", "champions"])
+def test_many_partitions_become_one_run(dag_bag: DagBag, dag_id: str) -> None:
+    timetable = as_scheduled(dag_bag, dag_id)
+    ((key, _),) = timetable.asset_condition.iter_assets()
+    mapper = timetable.get_partition_mapper(name=key.name, uri=key.uri)
+    assert {mapper.to_downstream(day) for day in ("2025-10-29", "2025-10-30")} == {"latest"}
+
+
+@pytest.mark.parametrize("dag_id", PIPELINE)
+def test_each_dag_is_operable(dag_bag: DagBag, dag_id: str) -> None:
+    dag = dag_bag.dags[dag_id]
+    assert dag.doc_md
+    assert "cryptobot" in dag.tags
+    assert dag.deadline
+    assert dag.max_active_runs == 1
+    for task in dag.tasks:
+        assert task.owner == "cryptobot"
+        assert task.execution_timeout is not None
+        assert task.on_failure_callback
+        assert task.retries or task.task_id in {
+            "await_workers",
+            "health",
+            "producer_heartbeat",
+            "sink_heartbeat",
+        }
+
+
+@pytest.mark.parametrize("dag_id", ["historical_data", "historical_backfill", "features", "models"])
+def test_batch_work_is_submitted_to_spark_by_the_providers_operator(dag_bag: DagBag, dag_id: str) -> None:
+    from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+
+    submits = [task for task in dag_bag.dags[dag_id].tasks if isinstance(task, SparkSubmitOperator)]
+    assert len(submits) == 1
+    assert "mongodb://" not in " ".join(map(str, submits[0].application_args))
+
+
+def test_a_days_partition_is_the_day_that_has_closed(dag_bag: DagBag) -> None:
+    timetable = as_scheduled(dag_bag, "historical_data")
+    _, key = timetable._get_partition_info(pendulum.datetime(2025, 10, 30, 0, 5))
+    assert key == "2025-10-29"
