@@ -43,7 +43,7 @@ def spark_session(app_name: str, settings: Settings) -> SparkSession:
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.Builder().appName(f"cryptobot {app_name} ({settings.mongo_database})")
-    conf = dict(_SESSION_CONF)
+    conf: dict[str, bool | float | int | str | None] = {**_SESSION_CONF}
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # no spark-submit started this process
         conf |= SUBMIT_CONF | {"spark.master": "local[2]"}
         if jars := os.environ.get("CRYPTOBOT_SPARK_JARS"):

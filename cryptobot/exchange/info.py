@@ -1,0 +1,82 @@
+"""What the exchange trades, and its limits: read, checked and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from cryptobot.exchange.errors import SymbolsNotTradingError
+from cryptobot.exchange.pace import DEFAULT_LIMIT
+from cryptobot.exchange.rest import RestClient
+from cryptobot.settings import Settings
+from cryptobot.storage.database import Document
+from cryptobot.storage.exchange_info import save_symbols
+
+TRADING = "TRADING"
+UNKNOWN = "unknown to it"
+
+
+def weight_limit(info: Mapping[str, Any]) -> int:
+    """Return the request weight that exchangeInfo allows an address in a minute."""
+    for limit in info.get("rateLimits", []):
+        if (limit["rateLimitType"], limit["interval"], limit["intervalNum"]) == (
+            "REQUEST_WEIGHT",
+            "MINUTE",
+            1,
+        ):
+            return int(limit["limit"])
+    return DEFAULT_LIMIT
+
+
+def require_trading(symbols: Iterable[str], info: Mapping[str, Any]) -> None:
+    """Raise :class:`SymbolsNotTradingError` unless exchangeInfo says that all ``symbols`` trade."""
+    statuses = {entry["symbol"]: str(entry["status"]) for entry in info["symbols"]}
+    found = {symbol: statuses.get(symbol, UNKNOWN) for symbol in symbols}
+    if halted := {symbol: status for symbol, status in found.items() if status != TRADING}:
+        raise SymbolsNotTradingError(halted)
+
+
+def refresh_exchange_info(settings: Settings, database: Database[Document]) -> dict[str, Any]:
+    """Store what exchangeInfo says of each configured symbol, and check that they trade.
+
+    Returns
+    -------
+    dict
+        ``symbols`` (symbol -> status), ``weight_limit`` per minute, ``fetched_at``.
+
+    Raises
+    ------
+    SymbolsNotTradingError
+        When a configured symbol is unknown or halted; what was learned is stored before.
+    """
+    with RestClient(settings.rest_url) as exchange:
+        fetched_at = exchange.server_time()
+        info = exchange.exchange_info()
+    wanted = set(settings.symbols)
+    documents = [symbol_document(entry, fetched_at) for entry in info["symbols"] if entry["symbol"] in wanted]
+    save_symbols(database, documents)
+    require_trading(settings.symbols, info)
+    return {
+        "symbols": {document["_id"]: document["status"] for document in documents},
+        "weight_limit": weight_limit(info),
+        "fetched_at": fetched_at,
+    }
+
+
+def symbol_document(entry: Mapping[str, Any], fetched_at: datetime) -> Document:
+    """Return the stored form of a symbol: its filters by type, figures exact as on the wire."""
+    filters = {
+        item["filterType"]: {name: value for name, value in item.items() if name != "filterType"}
+        for item in entry.get("filters", [])
+    }
+    return {
+        "_id": entry["symbol"],
+        "status": entry["status"],
+        "base_asset": entry["baseAsset"],
+        "quote_asset": entry["quoteAsset"],
+        "filters": filters,
+        "fetched_at": fetched_at,
+    }

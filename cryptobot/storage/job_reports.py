@@ -1,0 +1,18 @@
+"""Repository of ``job_reports``: what a batch job did, one document a run."""
+
+from __future__ import annotations
+
+from pymongo.database import Database
+
+from cryptobot.storage.collections import JOB_REPORTS
+from cryptobot.storage.database import Document
+
+
+def save_report(database: Database[Document], report: Document) -> None:
+    """Store the report of a run under its ``_id``; a run that is repeated replaces its own."""
+    database[JOB_REPORTS].replace_one({"_id": report["_id"]}, report, upsert=True)
+
+
+def find_report(database: Database[Document], report_id: str) -> Document | None:
+    """Return the report of a run; None where it wrote none, and so did not finish."""
+    return database[JOB_REPORTS].find_one({"_id": report_id})
