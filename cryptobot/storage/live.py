@@ -1,0 +1,122 @@
+"""Repository of what arrives live: ``streaming_data``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pymongo import InsertOne, ReplaceOne
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from cryptobot.storage.collections import GAPS, STREAMING_DATA
+from cryptobot.storage.database import Document
+
+DUPLICATE_KEY = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The outcome of one bulk write.
+
+    Attributes
+    ----------
+    inserted
+        How many documents are new; one that was there before is not counted.
+    refused
+        Position in the input and reason of each document that the server does not accept.
+    """
+
+    inserted: int
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+
+def insert_new(database: Database[Document], documents: Sequence[Document]) -> Written:
+    """Insert trades and closed klines; those whose ``_id`` is there already stay as they are.
+
+    Returns once a majority holds the documents. Raises ``PyMongoError`` when that is not known:
+    call again with the same documents.
+    """
+    return _write(database, [InsertOne(document) for document in documents])
+
+
+def keep_latest(database: Database[Document], tickers: Iterable[Document]) -> Written:
+    """Replace each ticker unless the stored one was received later; raises as :func:`insert_new`."""
+    return _write(
+        database,
+        [
+            ReplaceOne(
+                {"_id": ticker["_id"], "received_at": {"$lte": ticker["received_at"]}}, ticker, upsert=True
+            )
+            for ticker in tickers
+        ],
+    )
+
+
+def _write(
+    database: Database[Document], operations: Sequence[InsertOne[Document] | ReplaceOne[Document]]
+) -> Written:
+    if not operations:
+        return Written(0)
+    try:
+        result = database[STREAMING_DATA].bulk_write(operations, ordered=False)
+    except BulkWriteError as error:
+        outcome = error.details or {}
+        if outcome.get("writeConcernErrors"):
+            raise
+        return Written(
+            int(outcome["nInserted"]),
+            [
+                (int(refusal["index"]), str(refusal["errmsg"]))
+                for refusal in outcome["writeErrors"]
+                if refusal["code"] != DUPLICATE_KEY
+            ],
+        )
+    return Written(result.inserted_count)
+
+
+def newest_tickers(database: Database[Document], symbols: Iterable[str]) -> dict[str, datetime]:
+    """Return when each symbol's latest ticker was received; one without any is left out."""
+    keys = [f"ticker|{symbol}" for symbol in symbols]
+    return {
+        ticker["symbol"]: ticker["received_at"]
+        for ticker in database[STREAMING_DATA].find({"_id": {"$in": keys}}, {"symbol": 1, "received_at": 1})
+    }
+
+
+def trades_since(database: Database[Document], since: datetime) -> dict[str, dict[str, int]]:
+    """Return per symbol the trades received from ``since`` on: ``count``, ``first_id``, ``last_id``."""
+    groups: list[dict[str, Any]] = [
+        {"$match": {"kind": "trade", "received_at": {"$gte": since}}},
+        {
+            "$group": {
+                "_id": "$symbol",
+                "count": {"$sum": 1},
+                "first_id": {"$min": "$trade_id"},
+                "last_id": {"$max": "$trade_id"},
+            }
+        },
+    ]
+    return {group.pop("_id"): group for group in database[STREAMING_DATA].aggregate(groups)}
+
+
+def newest_klines(
+    database: Database[Document], symbols: Iterable[str], intervals: Sequence[str]
+) -> dict[str, datetime]:
+    """Return the open time of the newest stored candle by ``SYMBOL|interval``."""
+    found = {}
+    for symbol in symbols:
+        for interval in intervals:
+            newest = database[STREAMING_DATA].find_one(
+                {"kind": "kline", "symbol": symbol, "interval": interval}, sort=[("open_time", -1)]
+            )
+            if newest is not None:
+                found[f"{symbol}|{interval}"] = newest["open_time"]
+    return found
+
+
+def open_gaps(database: Database[Document]) -> int:
+    """Return how many recorded holes are not repaired."""
+    return database[GAPS].count_documents({"state": "open"})

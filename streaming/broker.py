@@ -1,0 +1,213 @@
+"""Kafka as the stream services use it: topics, a publisher that loses nothing, a patient consumer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from cryptobot.market.topics import PARTITIONS
+
+log = logging.getLogger(__name__)
+
+SINK_GROUP = "streaming-sink"
+BUFFER_BYTES = 64 * 1024 * 1024
+"""What may wait for Kafka in memory: about half an hour of two pairs, or a minute at 5,000 a second."""
+RETRY_S = 1.0
+_DELIVERY_TIMEOUT_MS = 3_600_000
+
+Headers = list[tuple[str, bytes]]
+
+
+def ensure_topics(bootstrap: str) -> None:
+    """Create what is missing of the product's topics. Raises ``KafkaError`` when Kafka is away."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=5_000)
+    try:
+        missing = {
+            name: {"num_partitions": parts, "replication_factor": -1}
+            for name, parts in PARTITIONS.items()
+            if name not in set(admin.list_topics())
+        }
+        if missing:
+            admin.create_topics(missing, wait_for_metadata=True)
+            log.info("created the topics %s", ", ".join(sorted(missing)))
+    except TopicAlreadyExistsError:
+        log.info("the topics were created by another service at the same moment")
+    finally:
+        admin.close()
+
+
+def connect_consumer(bootstrap: str, **config: Any) -> KafkaConsumer:
+    """Return a consumer of the sink's group that commits only when told to."""
+    return KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        bootstrap_timeout_ms=5_000,
+        group_id=SINK_GROUP,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=10_000,
+        reconnect_backoff_max_ms=2_000,
+        metrics_enabled=False,
+        **config,
+    )
+
+
+class _Record(NamedTuple):
+    future: Any  # kafka-python's future; None: not handed to a producer yet
+    topic: str
+    value: bytes
+    key: bytes | None
+    headers: Headers | None
+
+
+class Publisher:
+    """Publishes to Kafka and keeps every record until it is acknowledged by all replicas.
+
+    While Kafka is away records wait here, in order; when the client gives one up, a new client is
+    made and all that is not acknowledged is sent again: at least once, never less. Connecting
+    happens in a thread of its own, so that :meth:`publish` never waits for the network. The caller
+    holds back while :attr:`full`. All methods are safe to call from any thread.
+    """
+
+    def __init__(self, bootstrap: str, *, buffer_bytes: int = BUFFER_BYTES) -> None:
+        self._bootstrap = bootstrap
+        self._buffer_bytes = buffer_bytes
+        self._lock = threading.RLock()
+        self._waiting: deque[_Record] = deque()
+        self._waiting_bytes = 0
+        self._producer: KafkaProducer | None = None
+        self._closing = threading.Event()
+        self._broken = threading.Event()
+        self._broken.set()
+        self._connector = threading.Thread(target=self._keep_connected, name="kafka-connector", daemon=True)
+        self._connector.start()
+
+    @property
+    def connected(self) -> bool:
+        """Whether records are being handed to Kafka."""
+        return not self._broken.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """How many records are not acknowledged."""
+        with self._lock:
+            self._settle()
+            return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that the caller must hold back."""
+        if self._waiting_bytes < self._buffer_bytes:
+            return False
+        with self._lock:
+            self._settle()
+        return self._waiting_bytes >= self._buffer_bytes
+
+    def publish(
+        self, topic: str, value: bytes, key: bytes | None = None, headers: Headers | None = None
+    ) -> None:
+        """Take one record; it will be in Kafka, or counted in :attr:`waiting`."""
+        with self._lock:
+            self._waiting.append(self._hand_over(_Record(None, topic, value, key, headers)))
+            self._waiting_bytes += len(value)
+            self._settle()
+
+    def announce(self, topic: str, value: bytes, key: bytes) -> None:
+        """Send a record that is of no use later: dropped while Kafka is away."""
+        with self._lock:
+            if self._producer is not None and not self._broken.is_set():
+                self._hand_over(_Record(None, topic, value, key, None))
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until all is acknowledged; false when ``timeout_s`` passed before."""
+        deadline = time.monotonic() + timeout_s
+        while self.waiting:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def close(self, timeout_s: float) -> None:
+        """Flush for at most ``timeout_s`` seconds and close; what is left is named in the log."""
+        if not self.flush(timeout_s):
+            log.error("%d records did not reach Kafka at %s before the stop", self.waiting, self._bootstrap)
+        self._closing.set()
+        self._broken.set()
+        self._connector.join(timeout=6)
+        if self._producer is not None:
+            self._producer.close(timeout=1)
+
+    def _hand_over(self, record: _Record) -> _Record:
+        if self._producer is None or self._broken.is_set():
+            return record
+        try:
+            future = self._producer.send(record.topic, record.value, record.key, record.headers)
+        except KafkaError as error:
+            self._give_up(error)
+            return record
+        return record._replace(future=future)
+
+    def _settle(self) -> None:
+        """Forget what is acknowledged, from the oldest on."""
+        while self._waiting:
+            future = self._waiting[0].future
+            if future is None or not future.is_done:
+                return
+            if future.exception is not None:
+                self._give_up(future.exception)
+                return
+            self._waiting_bytes -= len(self._waiting.popleft().value)
+
+    def _give_up(self, error: BaseException) -> None:
+        if not self._broken.is_set():
+            log.warning("Kafka at %s gave up a record: %r; connecting anew", self._bootstrap, error)
+            self._broken.set()
+
+    def _keep_connected(self) -> None:
+        while True:
+            self._broken.wait()
+            if self._closing.is_set():
+                return
+            try:
+                producer = self._connect()
+            except KafkaError as error:
+                log.warning(
+                    "Kafka at %s does not answer (%r); %d records wait",
+                    self._bootstrap,
+                    error,
+                    len(self._waiting),
+                )
+                self._closing.wait(RETRY_S)
+                continue
+            with self._lock:
+                old, self._producer = self._producer, producer
+                self._broken.clear()
+                self._waiting = deque(
+                    self._hand_over(record._replace(future=None)) for record in self._waiting
+                )
+            if old is not None:
+                old.close(timeout=0)
+
+    def _connect(self) -> KafkaProducer:
+        ensure_topics(self._bootstrap)
+        producer = KafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            bootstrap_timeout_ms=5_000,
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            linger_ms=10,
+            batch_size=64 * 1024,
+            max_block_ms=5_000,
+            delivery_timeout_ms=_DELIVERY_TIMEOUT_MS,
+            reconnect_backoff_max_ms=2_000,
+            metrics_enabled=False,
+        )
+        for topic in PARTITIONS:
+            producer.partitions_for(topic)  # known beforehand, so that sending never waits for it
+        return producer

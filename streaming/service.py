@@ -1,0 +1,120 @@
+"""What both stream services share: log, stop by signal, and heartbeat."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import orjson
+from pymongo.errors import PyMongoError
+
+from cryptobot.market.topics import HEARTBEAT
+from cryptobot.settings import Settings
+from cryptobot.storage import health
+from cryptobot.storage.database import connect
+from streaming.broker import Publisher
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY_BEATS = 12
+
+
+def start_logging() -> None:
+    """Log to standard output; libraries only when something is wrong."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # our own lines tell when Kafka is away
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM or SIGINT sets."""
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    return stop
+
+
+@dataclass(slots=True)
+class Pulse:
+    """How a service is, as its heartbeat tells it; the service updates it as it goes."""
+
+    messages: int = 0
+    reconnects: int = 0
+    last_event_at: datetime | None = None
+    problem: str | None = None
+
+
+class Heartbeat(threading.Thread):
+    """Tells every five seconds, on Kafka and in ``service_health``, that a service lives."""
+
+    def __init__(
+        self, service: str, settings: Settings, publisher: Publisher, sample: Callable[[], Pulse]
+    ) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.instance = f"{os.getpid()}@{socket.gethostname()}"
+        self._service = service
+        self._database = connect(settings)
+        self._publisher = publisher
+        self._sample = sample
+        self._ending = threading.Event()
+        self._stored = True
+
+    def run(self) -> None:
+        """Beat until :meth:`end`."""
+        beats, counted = 0, 0
+        while True:
+            pulse = self._sample()
+            self._beat(pulse)
+            beats += 1
+            if beats % LOG_EVERY_BEATS == 0:
+                rate = (pulse.messages - counted) / (LOG_EVERY_BEATS * health.REPORT_EVERY_SECONDS)
+                counted = pulse.messages
+                log.info(
+                    "%d messages, %.1f/s in the last minute, %d reconnects, %d wait for Kafka%s",
+                    pulse.messages,
+                    rate,
+                    pulse.reconnects,
+                    self._publisher.waiting,
+                    f"; {pulse.problem}" if pulse.problem else "",
+                )
+            if self._ending.wait(health.REPORT_EVERY_SECONDS):
+                return
+
+    def end(self) -> None:
+        """Stop beating, and take the instance off the record."""
+        self._ending.set()
+        self.join(timeout=2)
+        try:
+            health.withdraw_health(self._database, self._service, self.instance)
+        except PyMongoError as error:
+            log.warning("the health record stays behind: MongoDB is away (%s)", type(error).__name__)
+
+    def _beat(self, pulse: Pulse) -> None:
+        detail: dict[str, Any] = {
+            "messages": pulse.messages,
+            "reconnects": pulse.reconnects,
+            "last_event_at": pulse.last_event_at,
+            "waiting_for_kafka": self._publisher.waiting,
+            "problem": pulse.problem,
+        }
+        beat = {"service": self._service, "instance": self.instance, "at": datetime.now(UTC), **detail}
+        self._publisher.announce(HEARTBEAT, orjson.dumps(beat), self._service.encode())
+        healthy = pulse.problem is None and self._publisher.connected
+        state: Literal["healthy", "unhealthy"] = "healthy" if healthy else "unhealthy"
+        try:
+            health.report_health(self._database, self._service, self.instance, state, detail)
+        except PyMongoError as error:
+            if self._stored:
+                log.warning("health cannot be recorded, MongoDB is away: %s", type(error).__name__)
+            self._stored = False
+        else:
+            self._stored = True

@@ -1,0 +1,173 @@
+"""The sink: market messages from Kafka into ``streaming_data``, each with effect once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from cryptobot.market import topics
+from cryptobot.settings import Settings, settings
+from cryptobot.storage import live
+from cryptobot.storage.collections import ensure_collections
+from cryptobot.storage.database import Document, connect
+from streaming.broker import Publisher, connect_consumer
+from streaming.documents import BrokenMessageError, document
+from streaming.service import Heartbeat, Pulse, start_logging, stop_on_signals
+
+log = logging.getLogger(__name__)
+
+BATCH = 5_000
+BATCH_WAIT_MS = 100
+BATCH_BYTES = 64 * 1024
+"""A fetch is answered when this much is there, or after the wait: few wake-ups when little happens."""
+RETRY_S = 1.0
+
+
+class Sink:
+    """Writes batch after batch; an offset is committed only after its messages are safe.
+
+    A message is safe when a majority of MongoDB holds its document, or Kafka its dead letter.
+    Read again after a crash, it has the same ``_id`` and so no second effect.
+    """
+
+    def __init__(self, settings: Settings, publisher: Publisher, stop: threading.Event) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._stop = stop
+        self._database = connect(settings)
+        self.state = Pulse()
+        self.new = 0
+
+    def run(self) -> None:
+        """Consume until the stop; Kafka or MongoDB away is waited out."""
+        while not self._stop.is_set():
+            try:
+                ensure_collections(self._database)
+                consumer = self._subscribe()
+            except (KafkaError, PyMongoError) as error:
+                self._wait(f"cannot start: {error!r}")
+                continue
+            try:
+                self._consume(consumer)
+            except KafkaError as error:
+                self.state.reconnects += 1
+                self._wait(f"Kafka at {self._settings.kafka_bootstrap}: {error!r}")
+            finally:
+                consumer.close(autocommit=False, timeout_ms=2_000)
+
+    def _subscribe(self) -> KafkaConsumer:
+        consumer = connect_consumer(
+            self._settings.kafka_bootstrap,
+            max_poll_records=BATCH,
+            fetch_min_bytes=BATCH_BYTES,
+            fetch_max_wait_ms=BATCH_WAIT_MS,
+        )
+        consumer.subscribe(topics.MARKET)
+        return consumer
+
+    def _consume(self, consumer: KafkaConsumer) -> None:
+        while not self._stop.is_set():
+            polled = consumer.poll(timeout_ms=500)
+            records = [record for part in polled.values() for record in part]
+            if not records:
+                continue
+            if not self.save(records):
+                return
+            self.state.messages += len(records)
+            self.state.last_event_at = datetime.now(UTC)
+            consumer.commit(timeout_ms=5_000)
+
+    def save(self, records: Sequence[Any]) -> bool:
+        """Make a batch safe; false when the stop came before MongoDB was back."""
+        kept: list[tuple[Document, Any]] = []
+        tickers: dict[str, tuple[Document, Any]] = {}
+        for record in records:
+            try:
+                made = document(record.value)
+            except BrokenMessageError as broken:
+                self._bury(record, str(broken))
+                continue
+            if made is None:
+                continue
+            if made["kind"] == "ticker":
+                tickers[made["_id"]] = (made, record)
+            else:
+                kept.append((made, record))
+        latest = list(tickers.values())
+        while True:
+            try:
+                refused = self._write(kept, latest)
+                break
+            except PyMongoError as error:
+                self._wait(
+                    f"MongoDB does not take a batch of {len(records)}: {type(error).__name__}: {error}"
+                )
+                if self._stop.is_set():
+                    return False
+        self.state.problem = None
+        for record, reason in refused:
+            self._bury(record, reason)
+        return self._dead_letters_safe()
+
+    def _write(
+        self, kept: list[tuple[Document, Any]], latest: list[tuple[Document, Any]]
+    ) -> list[tuple[Any, str]]:
+        inserts = live.insert_new(self._database, [made for made, _ in kept])
+        replaced = live.keep_latest(self._database, [made for made, _ in latest])
+        self.new += inserts.inserted
+        return [(kept[at][1], reason) for at, reason in inserts.refused] + [
+            (latest[at][1], reason) for at, reason in replaced.refused
+        ]
+
+    def _bury(self, record: Any, reason: str) -> None:
+        log.warning("%s-%d@%d is broken: %s", record.topic, record.partition, record.offset, reason[:200])
+        self._publisher.publish(
+            topics.DEAD_LETTER,
+            record.value or b"",
+            record.key,
+            [
+                ("reason", reason.encode()),
+                ("topic", record.topic.encode()),
+                ("partition", str(record.partition).encode()),
+                ("offset", str(record.offset).encode()),
+            ],
+        )
+
+    def _dead_letters_safe(self) -> bool:
+        while self._publisher.waiting:
+            if self._publisher.flush(RETRY_S):
+                break
+            if self._stop.is_set():
+                return False
+        return True
+
+    def _wait(self, problem: str) -> None:
+        if self.state.problem is None:
+            log.warning("%s; trying again", problem[:300])
+        self.state.problem = problem[:300]
+        self._stop.wait(RETRY_S)
+
+
+def main() -> None:
+    """Start a sink (``cryptobot-sink``); several share the work by partitions."""
+    start_logging()
+    stop = stop_on_signals()
+    config = settings()
+    publisher = Publisher(config.kafka_bootstrap)
+    sink = Sink(config, publisher, stop)
+    heartbeat = Heartbeat("sink", config, publisher, lambda: sink.state)
+    heartbeat.start()
+    started = time.monotonic()
+    log.info("writing %s from Kafka at %s", ", ".join(topics.MARKET), config.kafka_bootstrap)
+    sink.run()
+    publisher.close(timeout_s=2)
+    heartbeat.end()
+    log.info("stopped after %d messages in %.0f s", sink.state.messages, time.monotonic() - started)
