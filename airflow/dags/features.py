@@ -29,13 +29,16 @@ with DAG(
         }
 
     @task(outlets=[FEATURES])
-    def publish(report_id: str, *, triggering_asset_events, outlet_events) -> dict:
+    def publish(report_id: str, validated: dict, *, triggering_asset_events, outlet_events) -> dict:
         """Announce the features of the days whose candles were validated."""
-        from cryptobot.storage.job_reports import job_report
+        from datetime import datetime
+
+        from cryptobot.storage.partitions import require_report
 
         with product_database() as database:
-            report = job_report(database, report_id)
-        return announce(outlet_events, FEATURES, report, partitions(triggering_asset_events))
+            report = require_report(database, report_id)
+        covered = (datetime.fromisoformat(validated["from"]), datetime.fromisoformat(validated["to"]))
+        return announce(outlet_events, FEATURES, report, covered, partitions(triggering_asset_events))
 
     submit = spark_job(
         "features",
@@ -49,4 +52,5 @@ with DAG(
         ],
         inlets=[VALIDATED_HISTORICAL_DATA],
     )  # fmt: skip
-    chain(plan(), submit, publish(REPORT))
+    validated = plan()
+    chain(validated, submit, publish(REPORT, validated))

@@ -56,20 +56,18 @@ with DAG(
 
     @task
     def plan(*, params) -> str:
-        """Return the spans that the form asks for; fail before any download on a pair not traded."""
-        from cryptobot.exchange.information import require_trading
-        from cryptobot.exchange.rest import exchange_time
+        """Return the spans that the form asks for, up to the exchange's present."""
+        from cryptobot.exchange.rest import RestClient
         from cryptobot.market.span import dump_spans, requested_spans
-        from pipeline.connections import product_database
 
         configured = product_settings()
-        with product_database() as database:
-            require_trading(database, params["symbols"])
+        with RestClient(configured.rest_url) as exchange:
+            now = exchange.server_time()
         return dump_spans(
             requested_spans(
                 params["symbols"],
                 params["intervals"],
-                exchange_time(configured),
+                now,
                 configured.history_days,
                 configured.history_days_1m,
                 first_day=params["from"],

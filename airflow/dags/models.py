@@ -30,10 +30,10 @@ with DAG(
     @task(outlets=[MODELS, BACKTESTS])
     def publish(report_id: str, as_of: str, *, outlet_events) -> dict:
         """Announce the challengers with their figures out of sample, and their backtests."""
-        from cryptobot.storage.job_reports import job_report
+        from cryptobot.storage.partitions import require_report
 
         with product_database() as database:
-            report = job_report(database, report_id)
+            report = require_report(database, report_id)
         extra = {
             "report": report_id,
             "challengers": report["challengers"],

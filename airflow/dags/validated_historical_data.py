@@ -26,12 +26,13 @@ with DAG(
     @task(inlets=[HISTORICAL_DATA], outlets=[VALIDATED_HISTORICAL_DATA, QUALITY_REPORT])
     def checkpoint(*, triggering_asset_events, outlet_events) -> None:
         """Validate the candles that the triggering runs wrote; block on a critical failure."""
-        from cryptobot.storage.job_reports import job_report, report_spans
+        from cryptobot.storage.partitions import report_spans, require_report
         from expectations.checkpoint import run_checkpoint
 
         events = announced(triggering_asset_events)
         with product_database() as database:
-            spans = [span for event in events for span in report_spans(job_report(database, event["report"]))]
+            reports = [require_report(database, event["report"]) for event in events]
+            spans = [span for report in reports for span in report_spans(report)]
             result = run_checkpoint(product_settings(), database, spans)
         if result.blocking:
             raise AirflowFailException(result.summary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from airflow.sdk import Asset, FixedKeyMapper, PartitionedAssetTimetable
 
@@ -19,13 +20,16 @@ def whenever_made(asset: Asset) -> PartitionedAssetTimetable:
     return PartitionedAssetTimetable(assets=asset, default_partition_mapper=FixedKeyMapper("latest"))
 
 
-def announce(outlet_events, asset: Asset, report: dict, days: Sequence[str] | None = None) -> dict:
+def announce(
+    outlet_events, asset: Asset, report: dict, covered: tuple[datetime, datetime], days: Sequence[str]
+) -> dict:
     """Emit the event of ``asset``, one for each of ``days`` where given, and return its metadata."""
+    start, end = covered
     extra = {
         "report": report["_id"],
         "rows": report["rows"],
-        "from": report["start"].isoformat(),
-        "to": report["end"].isoformat(),
+        "from": start.isoformat(),
+        "to": end.isoformat(),
         "duration_s": round(report["duration_s"], 3),
     }
     if days:

@@ -13,10 +13,11 @@ from pipeline.events import REPORT, announce
 @task(outlets=[EXCHANGE_INFO])
 def exchange_info(*, outlet_events) -> None:
     """Store the exchange's description of each configured pair; fail when one is not trading."""
-    from cryptobot.exchange.information import refresh_exchange_info
+    from cryptobot.exchange.info import refresh_exchange_info
 
     with product_database() as database:
-        outlet_events[EXCHANGE_INFO].extra = refresh_exchange_info(product_settings(), database)
+        found = refresh_exchange_info(product_settings(), database)
+    outlet_events[EXCHANGE_INFO].extra = {**found, "fetched_at": found["fetched_at"].isoformat()}
 
 
 def ingest(spans: XComArg) -> None:
@@ -32,16 +33,17 @@ def ingest(spans: XComArg) -> None:
 
 @task(outlets=[HISTORICAL_DATA])
 def publish(report_id: str, *, dag_run, outlet_events) -> dict:
-    """Verify the job's counts against the collection and announce each day that holds candles.
+    """Announce each day that now holds candles, by the report that proves the job's counts.
 
     A range of which the exchange itself has no candle is nothing to announce: the run is skipped.
     """
-    from cryptobot.storage.candles import days_held
-    from cryptobot.storage.job_reports import job_report, report_spans
+    from cryptobot.storage.partitions import bounds, days_held, report_spans, require_report
 
     with product_database() as database:
-        report = job_report(database, report_id)
-        days = days_held(database, report_spans(report))
+        report = require_report(database, report_id)
+        spans = report_spans(report)
+        days = days_held(database, spans)
     if not days:
         raise AirflowSkipException("The exchange has no candle in this range; nothing was written")
-    return announce(outlet_events, HISTORICAL_DATA, report, days if dag_run.partition_key is None else None)
+    days = days if dag_run.partition_key is None else []
+    return announce(outlet_events, HISTORICAL_DATA, report, bounds(spans), days)
