@@ -1,0 +1,46 @@
+# The local run. Everything is explained in README.md and docs/OPERATIONS.md.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help env run stop status logs clean-state test check bench format
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+env: ## install what is missing: uv, the locked environment
+	@$(PYTHON) infra/local/bootstrap.py
+
+run: env ## start every service and run the main job; again: go on
+	@$(BIN)/cryptobot run
+
+stop: ## end every process of the run
+	@if [ -x $(BIN)/cryptobot ]; then $(BIN)/cryptobot stop; else echo "nothing is installed, so nothing runs"; fi
+
+status: ## each service: state, health, CPU, memory; exits 1 when one is not healthy
+	@$(BIN)/cryptobot status
+
+logs: ## follow a log: make logs SERVICE=api
+	@$(BIN)/cryptobot logs $(SERVICE)
+
+clean-state: ## stop, then remove all data of the local run
+	@$(BIN)/cryptobot clean-state
+
+test: env ## all tests, on the real components
+	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m slow
+
+check: env ## ruff, mypy, import-linter, duplicate and secret scan
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m infra.local.scan
+
+bench: env ## the benchmarks: make bench [NAME=historical]
+	$(BIN)/python -m benchmarks $(NAME)
+
+format: env ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .

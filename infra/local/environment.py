@@ -1,0 +1,66 @@
+"""From ``.env`` and the caller's environment to the one that every service of a run gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from cryptobot.settings import Settings
+from infra.local import airflow_environment, dotenv, jars, market
+from infra.local.errors import LocalRunError
+from infra.local.layout import Layout
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A market, the settings under which it runs, and where."""
+
+    market: market.Market
+    settings: Settings
+    layout: Layout
+    variables: Mapping[str, str]
+
+    def service_environment(self) -> dict[str, str]:
+        """Return the environment of the services; fetches the jars that Spark needs where missing."""
+        return {
+            **self.variables,
+            **airflow_environment.variables(self.settings, self.layout, self.variables),
+            **airflow_environment.task_variables(jars.spark_jars()),
+        }
+
+
+def read(*, create: bool) -> Installation:
+    """Return the installation that ``.env`` and the environment describe (which goes before ``.env``).
+
+    With ``create``, secrets that are missing from ``.env`` are made and written there.
+    """
+    file = dotenv.path()
+    written = dotenv.complete(file) if create else dotenv.read(file)
+    given = {**written, **os.environ}
+    chosen = market.choose(given)
+    layout = Layout.of_environment(chosen.name)
+    variables = {
+        **given,
+        **chosen.environment,
+        "CRYPTOBOT_DOCS_DIR": given.get("CRYPTOBOT_DOCS_DIR") or str(layout.docs),
+    }
+    return Installation(chosen, _settings(variables), layout, variables)
+
+
+def _settings(variables: Mapping[str, str]) -> Settings:
+    os.environ.update({name: value for name, value in variables.items() if _is_setting(name)})
+    try:
+        return Settings(_env_file=None)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise LocalRunError(
+            f"the settings are not valid: {where} {first['msg']}".replace("\n", " ")
+        ) from error
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith("CRYPTOBOT_") or name in {"EXCHANGE", "REPLAY_DIR"}

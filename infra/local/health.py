@@ -1,0 +1,101 @@
+"""Is a service healthy? One question a service, asked at start and by ``make status``."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from cryptobot.market.topics import PARTITIONS
+from cryptobot.settings import Settings
+from cryptobot.storage.collections import SERVICE_HEALTH
+from infra.local import mongod
+
+Check = Callable[[], bool]
+"""True when the service is healthy; an exception of ``NOT_YET`` means that it is not."""
+
+NOT_YET = (OSError, ValueError, PyMongoError, KafkaError)
+
+_TIMEOUT_SECONDS = 3.0
+_SILENT_AFTER = timedelta(seconds=30)
+
+
+def http(url: str) -> Check:
+    """Return a check that ``url`` answers with success."""
+    return partial(_answers, url)
+
+
+def _answers(url: str) -> bool:
+    _get(url)
+    return True
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - our own loopback
+        content: bytes = answer.read()
+        return content
+
+
+def replica_set(uri: str) -> Check:
+    """Return a check that the server at ``uri`` is a writable replica set (and that makes it one)."""
+    return partial(mongod.initiate, urlsplit(uri).port or 27017)
+
+
+def broker(bootstrap: str) -> Check:
+    """Return a check that the broker answers and holds the product's topics (created where missing)."""
+
+    def has_topics() -> bool:
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
+        try:
+            if missing := set(PARTITIONS) - set(admin.list_topics()):
+                admin.create_topics([NewTopic(name, PARTITIONS[name], 1) for name in sorted(missing)])
+        except TopicAlreadyExistsError:
+            return True
+        finally:
+            admin.close()
+        return True
+
+    return has_topics
+
+
+def airflow(url: str, component: str) -> Check:
+    """Return a check of one of Airflow's components, by the heart-beats its API server reports."""
+
+    def healthy() -> bool:
+        report = json.loads(_get(f"{url}/api/v2/monitor/health"))
+        return bool(report[component]["status"] == "healthy")
+
+    return healthy
+
+
+def reports(settings: Settings, service: str) -> Check:
+    """Return a check that an instance of ``service`` wrote lately that it is healthy."""
+
+    def seen() -> bool:
+        with MongoClient[dict[str, Any]](
+            settings.mongo_uri.get_secret_value(), serverSelectionTimeoutMS=2_000, tz_aware=True
+        ) as client:
+            lately = datetime.now(UTC) - _SILENT_AFTER
+            found = client[settings.mongo_database][SERVICE_HEALTH].find_one(
+                {"service": service, "state": "healthy", "seen_at": {"$gte": lately}}
+            )
+        return found is not None
+
+    return seen
+
+
+def file(path: Path) -> Check:
+    """Return a check that ``path`` exists."""
+    return path.exists

@@ -1,0 +1,146 @@
+"""The services of a local run, declared once: what each is, needs, listens on, and when it is healthy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptobot.settings import Settings
+from infra.local import health, kafka, mongod
+from infra.local.layout import Layout
+
+_BIN = Path(sys.executable).parent
+_LOOPBACK = {"127.0.0.1", "localhost"}
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service under the supervisor; with ``once``, a step that ends before others start."""
+
+    name: str
+    argv: tuple[str, ...]
+    check: health.Check
+    ports: Mapping[int, str] = field(default_factory=dict)
+    """Ports of loopback that it listens on, each with the setting that moves it elsewhere."""
+    needs: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], object] = _nothing
+    once: bool = False
+    stop_seconds: int = 10
+
+
+def declare(settings: Settings, layout: Layout) -> list[Service]:
+    """Return the services of this installation, each after those that it needs."""
+    databases = [*_mongod(settings, layout), *_kafka(settings, layout)]
+    stores = tuple(service.name for service in databases)
+    exchange = [_exchange(settings)] if settings.exchange == "offline" else []
+    market = tuple(service.name for service in exchange)
+    product = [
+        Service(
+            "producer",
+            (str(_BIN / "cryptobot-producer"),),
+            health.reports(settings, "producer"),
+            needs=(*stores, *market),
+        ),
+        Service("sink", (str(_BIN / "cryptobot-sink"),), health.reports(settings, "sink"), needs=stores),
+        Service(
+            "api",
+            (str(_BIN / "cryptobot-api"),),
+            health.http(f"{settings.api_url}/livez"),
+            {settings.api_port: "CRYPTOBOT_API_PORT"},
+            needs=stores,
+        ),
+        Service(
+            "dashboard",
+            (str(_BIN / "cryptobot-dashboard"),),
+            health.http(f"http://127.0.0.1:{settings.dashboard_port}/"),
+            {settings.dashboard_port: "CRYPTOBOT_DASHBOARD_PORT"},
+            needs=("api",),
+        ),
+    ]
+    return [*databases, *exchange, *_airflow(settings, layout), *product]
+
+
+def _mongod(settings: Settings, layout: Layout) -> list[Service]:
+    uri = settings.mongo_uri.get_secret_value()
+    address = urlsplit(uri)
+    if address.hostname not in _LOOPBACK:
+        return []
+    port = address.port or 27017
+    return [
+        Service(
+            "mongod",
+            tuple(mongod.command(port, layout.mongod)),
+            health.replica_set(uri),
+            {port: "CRYPTOBOT_MONGO_URI"},
+            stop_seconds=20,
+        )
+    ]
+
+
+def _kafka(settings: Settings, layout: Layout) -> list[Service]:
+    host, _, named = settings.kafka_bootstrap.partition(":")
+    if host not in _LOOPBACK:
+        return []
+    port = int(named or 9092)
+    return [
+        Service(
+            "kafka",
+            tuple(kafka.command(layout.kafka)),
+            health.broker(settings.kafka_bootstrap),
+            {port: "CRYPTOBOT_KAFKA_BOOTSTRAP", port + 1: "CRYPTOBOT_KAFKA_BOOTSTRAP"},
+            prepare=lambda: kafka.configure(layout.kafka, port, port + 1),
+            stop_seconds=20,
+        )
+    ]
+
+
+def _exchange(settings: Settings) -> Service:
+    return Service(
+        "exchange",
+        (str(_BIN / "cryptobot-exchange"),),
+        health.http(f"{settings.rest_url}/api/v3/ping"),
+        {settings.exchange_port: "CRYPTOBOT_EXCHANGE_PORT"},
+    )
+
+
+def _airflow(settings: Settings, layout: Layout) -> list[Service]:
+    airflow = str(_BIN / "airflow")
+    url = settings.airflow_url
+
+    def component(name: str, reported: str, *options: str) -> Service:
+        return Service(
+            f"airflow-{name}",
+            (airflow, name, *options),
+            health.airflow(url, reported),
+            needs=("airflow-init",),
+            stop_seconds=20,
+        )
+
+    return [
+        Service(
+            "airflow-init",
+            (sys.executable, "-m", "infra.local.airflow_init"),
+            health.file(layout.airflow / "initialized"),
+            once=True,
+        ),
+        Service(
+            "airflow-api-server",
+            (airflow, "api-server"),
+            health.airflow(url, "metadatabase"),
+            {settings.airflow_port: "CRYPTOBOT_AIRFLOW_PORT"},
+            needs=("airflow-init",),
+            stop_seconds=20,
+        ),
+        # Logs are read from the shared folder: the servers that would offer them listen on every address.
+        component("scheduler", "scheduler", "--skip-serve-logs"),
+        component("dag-processor", "dag_processor"),
+        component("triggerer", "triggerer", "--skip-serve-logs"),
+    ]
