@@ -44,7 +44,7 @@ class CandlesLostError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run reads: spans that begin where the exchange's record does, and its clock."""
+    """What a run reads, what it need not read, and the exchange's clock and limit."""
 
     spans: list[Span]
     empty: list[Span]
@@ -63,16 +63,16 @@ class SpanRead:
 
 
 def make_plan(spans: Sequence[Span], exchange: RestClient) -> Plan:
-    """Check that the symbols trade, and begin spans from the epoch at the first candle there is."""
+    """Check that the symbols trade, and bound spans from the epoch by the exchange's record."""
     info = exchange.exchange_info()
     require_trading({span.symbol for span in spans}, info)
     plan = Plan([], [], exchange.server_time(), weight_limit(info))
     for span in disjoint(spans):
-        first = exchange.first_open_time(span.symbol, span.interval) if span.start == EPOCH else span.start
-        if first is None or first >= span.end:
+        recorded = exchange.record(span) if span.start == EPOCH else span
+        if recorded is None:
             plan.empty.append(span)
         else:
-            plan.spans.append(Span(span.symbol, span.interval, first, span.end))
+            plan.spans.append(recorded)
     return plan
 
 

@@ -25,7 +25,6 @@ from cryptobot.exchange.errors import (
 )
 from cryptobot.exchange.pace import DEFAULT_LIMIT, Pace
 from cryptobot.market.instant import from_ms
-from cryptobot.market.interval import Interval
 from cryptobot.market.kline import is_closed
 from cryptobot.market.span import Span
 
@@ -107,11 +106,23 @@ class RestClient:
             raise MalformedAnswerError(f"exchangeInfo cannot be read: {answer!r:.200}")
         return answer
 
-    def first_open_time(self, symbol: str, interval: Interval) -> datetime | None:
-        """Return when the exchange's record of ``symbol`` begins; None where it has none."""
-        params = {"symbol": symbol, "interval": interval.value, "startTime": 0, "limit": 1}
-        rows = self._get("/api/v3/klines", params)
-        return from_ms(int(rows[0][0])) if rows else None
+    def record(self, span: Span) -> Span | None:
+        """Return the part of ``span`` from the first candle that the exchange has to the last.
+
+        None where it has no candle there. The last may still be open.
+        """
+        bounds = {
+            "symbol": span.symbol,
+            "interval": span.interval.value,
+            "endTime": span.end_ms - 1,
+            "limit": 1,
+        }
+        first = self._get("/api/v3/klines", {**bounds, "startTime": span.start_ms}, _check_rows)
+        last = self._get("/api/v3/klines", bounds, _check_rows)
+        if not first:
+            return None
+        end_ms = min(span.end_ms, span.interval.following(span.interval.floor(int(last[0][0]))))
+        return Span(span.symbol, span.interval, from_ms(int(first[0][0])), from_ms(end_ms))
 
     def klines(self, span: Span, now: datetime) -> Iterator[list[Row]]:
         """Yield the span's closed candles, page by page, in order of open time.
@@ -218,14 +229,20 @@ def _failure(response: httpx.Response) -> Exception:
     return RequestRefusedError(f"the exchange refused {response.url}: HTTP {status}, {code}: {message}", code)
 
 
-def _check_page(rows: Any, start_ms: int, end_ms: int) -> None:
-    """Refuse a page that is not rows of candles in order of open time within the range."""
-    previous = start_ms - 1
+def _check_rows(rows: Any) -> None:
+    """Refuse what is not a list of candles."""
     if not isinstance(rows, list):
         raise MalformedAnswerError(f"not a list of candles: {rows!r:.200}")
     for row in rows:
         if not isinstance(row, list) or len(row) < 11 or not isinstance(row[0], int):
             raise MalformedAnswerError(f"not a candle: {row!r:.200}")
+
+
+def _check_page(rows: Any, start_ms: int, end_ms: int) -> None:
+    """Refuse a page that is not rows of candles in order of open time within the range."""
+    _check_rows(rows)
+    previous = start_ms - 1
+    for row in rows:
         if not previous < row[0] < end_ms:
             raise MalformedAnswerError(f"candle {row[0]} is repeated, out of order or out of range")
         previous = row[0]
