@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     api_url: str = ""
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = 8050
+    dashboard_sessions: Path = ROOT / ".cryptobot" / "dashboard" / "sessions"
+    """Where viewers' sessions are kept, encrypted, over a restart."""
     airflow_port: int = 8080
     airflow_url: str = ""
 
