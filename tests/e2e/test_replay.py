@@ -144,11 +144,3 @@ def test_every_service_is_healthy_and_light(replay: Product) -> None:
         "dashboard",
     ):
         assert service in status.stdout
-
-
-def test_stopping_leaves_no_process(replay: Product) -> None:
-    """Last in this module: it ends the run that the tests above share."""
-    assert replay.processes()
-    stopped = replay.command("stop")
-    assert stopped.returncode == 0, stopped.stderr
-    wait_until(lambda: not replay.processes(), limit=10, what="the end of every process of the run")

@@ -30,7 +30,7 @@ def kill(product: Product, name: str) -> int:
     return group
 
 
-def test_a_run_ends_with_champions_though_a_service_is_killed(synthetic: Product) -> None:
+def test_a_run_ends_with_champions_though_a_service_is_killed_and_stops_whole(synthetic: Product) -> None:
     run = synthetic.start()
     try:
         wait_until(lambda: under_way(synthetic), limit=300, what="candles in historical_data", pause=0.5)
@@ -47,3 +47,6 @@ def test_a_run_ends_with_champions_though_a_service_is_killed(synthetic: Product
             assert prediction["model_version"] == champion["version"]
     assert synthetic.database().historical_data.count_documents({"interval": "15m"}) >= 2 * 59 * 96
     assert synthetic.command("status").returncode == 0
+    assert synthetic.processes()
+    assert synthetic.command("stop").returncode == 0
+    wait_until(lambda: not synthetic.processes(), limit=10, what="the end of every process of the run")

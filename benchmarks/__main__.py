@@ -1,0 +1,26 @@
+"""``python -m benchmarks [NAME]``: measure what is promised; without a name, all of it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from benchmarks.figures import save, show
+
+NAMES = ("startup",)
+"""Benchmarks in the order in which they run, each a module with ``run() -> list[Figure]``."""
+
+
+def main() -> None:
+    """Run the named benchmarks, print their tables and write their result files."""
+    wanted = sys.argv[1:] or list(NAMES)
+    if unknown := [name for name in wanted if name not in NAMES]:
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(NAMES)}")
+    for name in wanted:
+        figures = importlib.import_module(f"benchmarks.{name}").run()
+        show(name, figures)
+        print(save(name, figures))
+
+
+if __name__ == "__main__":
+    main()
