@@ -53,12 +53,13 @@ def compute(candles: pd.DataFrame, other: pd.DataFrame | None, interval: Interva
     """
     bars = _bars(candles, other)
     following = _follows(bars.open_ms, interval)
-    history = _run_lengths(following)
+    history, paired_history = _run_lengths(following), _run_lengths(following & _paired(bars))
     columns = {}
     with np.errstate(invalid="ignore"):
         for feature in FEATURE_SET.features:
             values = feature.formula(bars)
-            columns[feature.name] = np.where(history >= feature.warm_up, values, np.nan)
+            reach = paired_history if feature.paired else history
+            columns[feature.name] = np.where(reach >= feature.warm_up, values, np.nan)
     return pd.DataFrame(columns, index=candles.index)
 
 
@@ -93,6 +94,14 @@ def _follows(open_ms: npt.NDArray[np.int64], interval: Interval) -> npt.NDArray[
     else:
         follows[1:] = np.diff(open_ms) == interval.milliseconds
     return follows
+
+
+def _paired(bars: Bars) -> npt.NDArray[np.bool_]:
+    """Tell whether the other pair has both a row's candle and the one before."""
+    if bars.other_close is None:
+        return np.ones(len(bars.open_ms), dtype=bool)
+    present = np.isfinite(bars.other_close)
+    return np.asarray(present & np.concatenate([[False], present[:-1]])[: len(present)])
 
 
 def _run_lengths(follows: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

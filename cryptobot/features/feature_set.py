@@ -19,12 +19,16 @@ from cryptobot.features.bars import Array, Bars
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature: how many candles before its own it reads, and its formula with its source."""
+    """One feature: how many candles before its own it reads, and its formula with its source.
+
+    ``paired`` ones read the other pair's candles too.
+    """
 
     name: str
     warm_up: int
     formula: Callable[[Bars], Array]
     source: str
+    paired: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ FEATURE_SET = FeatureSet(
         Feature(
             "vwap_distance_24", 23, partial(volume.vwap_distance, size=24), "Berkowitz, Logue, Noser (1988)"
         ),
-        Feature("on_balance_slope_24", 24, partial(volume.on_balance_slope, size=24), "Granville (1963)"),
+        Feature("on_balance_slope_24", 23, partial(volume.on_balance_slope, size=24), "Granville (1963)"),
         Feature(
             "illiquidity_trend_12_96",
             96,
@@ -151,22 +155,32 @@ FEATURE_SET = FeatureSet(
         Feature("week_sin", 0, lambda bars: np.sin(context.week_angle(bars)), "time of the UTC week"),
         Feature("week_cos", 0, lambda bars: np.cos(context.week_angle(bars)), "time of the UTC week"),
         Feature(
-            "other_return_1", 1, partial(context.other_return, size=1), "Lo, MacKinlay (1990), lead and lag"
+            "other_return_1",
+            1,
+            partial(context.other_return, size=1),
+            "Lo, MacKinlay (1990), lead and lag",
+            paired=True,
         ),
         Feature(
             "other_return_12",
             12,
             partial(context.other_return, size=12),
             "Lo, MacKinlay (1990), lead and lag",
+            paired=True,
         ),
         Feature(
             "relative_return_24",
             24,
             partial(context.relative_return, size=24),
             "Gatev, Goetzmann, Rouwenhorst (2006)",
+            paired=True,
         ),
         Feature(
-            "pair_correlation_48", 48, partial(context.pair_correlation, size=48), "Pearson, of log returns"
+            "pair_correlation_48",
+            48,
+            partial(context.pair_correlation, size=48),
+            "Pearson, of log returns",
+            paired=True,
         ),
     ),
 )

@@ -37,10 +37,10 @@ def on_balance_slope(bars: Bars, size: int) -> Array:
     """Return the regression slope of Granville's on-balance volume, in mean volumes a candle.
 
     The slope of a running total is a weighted sum of what was added within the window: the
-    total's starting point cancels out.
+    total's starting point cancels out, and with it the window's first volume.
     """
     signed = np.sign(bars.log_return) * bars.volume
-    weights = np.cumsum(slope_weights(size)[::-1])[::-1]
+    weights = np.cumsum(slope_weights(size)[::-1])[-2::-1]
     return ratio(rolling_dot(signed, weights), rolling_mean(bars.volume, size), where_zero=0.0)
 
 
