@@ -1,1 +1,1 @@
-"""Dash: what people see. Reads the API only."""
+"""Dash: what people see; reads the API only."""

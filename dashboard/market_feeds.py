@@ -1,0 +1,136 @@
+"""What the market page shows, asked of the API as its viewer and sent where it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from dashboard import wording
+from dashboard.api_client import ApiClient
+from dashboard.page import Page
+from dashboard.parts import cards, chart, services, signals
+from dashboard.parts.cards import part
+from dashboard.sessions import Session
+from dashboard.watching import Feed
+
+CANDLES, SIGNALS, TABLE_ROWS = 500, 200, 100
+
+Document = dict[str, Any]
+
+
+class MarketFeeds:
+    """The feeds of a page that shows cards for ``symbols`` and the chart of one of them."""
+
+    def __init__(
+        self, api: ApiClient, session: Session, page: Page, symbols: Sequence[str], symbol: str, interval: str
+    ) -> None:
+        self._api, self._session, self._page = api, session, page
+        self._symbols = symbols
+        self._symbol, self._interval = symbol, interval
+        self._candles: list[Document] = []
+        self._bars: list[chart.Bar] = []
+        self._open_bar: chart.Bar | None = None
+        self._signals: dict[str, list[Document]] = {}
+
+    def feeds(self) -> list[Feed]:
+        """Return the feeds, what is looked at first first."""
+        return [
+            Feed(self.candles, every_seconds=2),
+            Feed(self.prices, every_seconds=1),
+            Feed(self.signals, every_seconds=5),
+            Feed(self.models, every_seconds=10),
+            Feed(self.pipeline, every_seconds=10),
+        ]
+
+    async def candles(self) -> None:
+        """Show the chart; later only the bars that have closed since."""
+        query = {"symbol": self._symbol, "interval": self._interval}
+        if not self._candles:
+            self._candles = await self._items("/v1/candles", {**query, "limit": CANDLES})
+            self._bars = [chart.bar(candle) for candle in self._candles]
+            self._show_chart()
+            return
+        last = self._candles[-1]["open_time"]
+        newer = [
+            c for c in await self._items("/v1/candles", {**query, "start": last}) if c["open_time"] > last
+        ]
+        if newer:
+            self._candles = [*self._candles, *newer]
+            self._bars = [*self._bars, *map(chart.bar, newer)]
+            ticks = [("candles", chart.bar(c)) for c in newer] + [
+                ("volume", chart.volume_bar(c)) for c in newer
+            ]
+            self._tick(ticks)
+
+    async def prices(self) -> None:
+        """Show each symbol's price and its age, and the price in the chart's open bar."""
+        now = datetime.now(UTC)
+        tickers = {ticker["symbol"]: ticker for ticker in await self._items("/v1/ticker")}
+        for symbol in self._symbols:
+            ticker = tickers.get(symbol)
+            text, style = cards.staleness(ticker, now)
+            self._page.show(part(symbol, "staleness"), children=text, className=style)
+            if ticker is None:
+                continue
+            percent = ticker["change_24h_pct"]
+            self._page.show(part(symbol, "price"), children=wording.price(ticker["price"]))
+            self._page.show(
+                part(symbol, "change"),
+                children=wording.change(percent),
+                className=f"change {wording.direction(percent)}",
+            )
+            self._page.show(part(symbol, "range"), children=cards.day_range(ticker))
+        if (ticker := tickers.get(self._symbol)) and self._bars:
+            self._open_bar = chart.open_bar(
+                self._bars, self._open_bar, ticker["price"], ticker["event_time"], self._interval
+            )
+            if self._open_bar:
+                self._tick([("candles", self._open_bar)])
+
+    async def signals(self) -> None:
+        """Show each symbol's last signal; when one is new, the table and the chart's arrows too."""
+        news = False
+        for symbol in self._symbols:
+            latest = await self._items("/v1/signals", {"symbol": symbol, "limit": 1})
+            known = self._signals.get(symbol)
+            if known is not None and latest[-1:] == known[-1:]:
+                continue
+            self._signals[symbol] = await self._items("/v1/signals", {"symbol": symbol, "limit": SIGNALS})
+            news = True
+            newest = self._signals[symbol][-1] if self._signals[symbol] else None
+            self._page.show(part(symbol, "signal"), children=cards.signal(newest))
+        if news:
+            everything = [signal for held in self._signals.values() for signal in held]
+            self._page.show("signals", rowData=signals.rows(everything)[:TABLE_ROWS])
+            self._show_chart()
+
+    async def models(self) -> None:
+        """Show which model serves each symbol."""
+        now = datetime.now(UTC)
+        for symbol in self._symbols:
+            champion = await self._api.get(self._session, "/v1/models/champion", {"symbol": symbol})
+            self._page.show(part(symbol, "model"), children=cards.model(champion, now))
+
+    async def pipeline(self) -> None:
+        """Show the services' health and the way to Airflow."""
+        pipeline = await self._api.get(self._session, "/v1/pipeline") or {}
+        if address := pipeline.get("airflow_url"):
+            self._page.show("airflow-link", href=address)
+        if reported := services.health(pipeline.get("services", []), datetime.now(UTC)):
+            self._page.show("services", children=reported)
+
+    def _show_chart(self) -> None:
+        arrows = chart.markers(self._signals.get(self._symbol, []), self._bars, self._interval)
+        self._page.show("chart", series=chart.series(self._candles, self._bars, arrows))
+        note = f"No {self._interval} candles of {self._symbol} yet: the pipeline has still to read them."
+        self._page.show("chart-note", children=note, hidden=bool(self._bars))
+
+    def _tick(self, ticks: list[tuple[str, Document]]) -> None:
+        self._page.show("chart", tick=[{"id": series, "bar": bar} for series, bar in ticks])
+
+    async def _items(self, path: str, query: dict[str, Any] | None = None) -> list[Document]:
+        """Return a list of the API, oldest first."""
+        answer = await self._api.get(self._session, path, query)
+        items: list[Document] = answer["items"] if answer else []
+        return sorted(items, key=lambda item: str(item.get("open_time", "")))

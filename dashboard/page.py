@@ -1,0 +1,54 @@
+"""One open page in a browser: what it shows now, and the updates that it is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import set_props
+
+ComponentId = str | dict[str, str]
+
+
+class Page:
+    """Sends a page only what differs from what it shows already.
+
+    Without a live connection (a browser that has no shared workers) updates are collected by
+    Dash and answered when the callback returns.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection  # Dash's DashWebsocketCallback, or None
+        self._shown: dict[str, Any] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether updates reach the page as they are shown."""
+        return self._connection is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended; the page may be open all the same."""
+        return self._connection is not None and self._connection.is_shutdown
+
+    async def answers(self, within_seconds: float) -> bool:
+        """Ask the page whether it is still open: connections are shared, and outlive their pages."""
+        if self._connection is None:
+            return True
+        try:
+            return await self._connection.get_prop("view", "data", timeout=within_seconds) is not None
+        except TimeoutError:
+            return False
+
+    def show(self, component: ComponentId, **props: Any) -> None:
+        """Set a component's properties, those that changed."""
+        changed = {
+            name: value
+            for name, value in props.items()
+            if self._shown.get(f"{component}.{name}", _NOTHING) != value
+        }
+        if changed:
+            self._shown.update({f"{component}.{name}": value for name, value in changed.items()})
+            set_props(component, changed)
+
+
+_NOTHING = object()

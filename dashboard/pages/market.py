@@ -1,0 +1,101 @@
+"""The market page: a card for each symbol, the chart of one, the latest signals of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash
+import dash_mantine_components as dmc
+from dash import ALL, ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
+
+from cryptobot.settings import Settings
+from dashboard.parts import cards, chart, signals
+from dashboard.parts.aria import aria
+
+
+def register(settings: Settings) -> None:
+    """Register the page under ``/`` and ``/market/<symbol>``, with what runs in the browser."""
+
+    def layout(symbol: str | None = None, interval: str | None = None, **_: Any) -> html.Div:
+        return _layout(settings, symbol, interval)
+
+    dash.register_page("market", path="/", title="CryptoBot", layout=layout)
+    dash.register_page(
+        "market_symbol",
+        path_template="/market/<symbol>",
+        title=lambda symbol=None: f"{symbol} · CryptoBot",
+        layout=layout,
+    )
+    clientside_callback(
+        ClientsideFunction("cryptobot", "select"),
+        Output("symbol", "value"),
+        Input({"type": "card", "symbol": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    clientside_callback(
+        ClientsideFunction("cryptobot", "view"),
+        Output("view", "data"),
+        Output({"type": "card", "symbol": ALL}, "aria-pressed"),
+        Input("symbol", "value"),
+        Input("interval", "value"),
+        State({"type": "card", "symbol": ALL}, "id"),
+    )
+    clientside_callback(
+        ClientsideFunction("cryptobot", "chartOptions"),
+        Output("chart", "chartOptions"),
+        Input("color-scheme", "data"),
+        State("chart-options", "data"),
+    )
+    clientside_callback(ClientsideFunction("cryptobot", "beat"), Input("beat", "data"))
+
+
+def _layout(settings: Settings, symbol: str | None, interval: str | None) -> html.Div:
+    shown = symbol if symbol in settings.symbols else settings.symbols[0]
+    unknown = None
+    if symbol and symbol != shown:
+        unknown = html.Div(
+            f"{symbol} is not watched; watched are {', '.join(settings.symbols)}.",
+            className="notice",
+            role="status",
+        )
+    chosen = interval if interval and interval in settings.intervals else settings.signal_interval
+    return html.Div(
+        [
+            dcc.Store(id="view"),
+            html.Div(id="view-open", hidden=True),
+            unknown,
+            html.Section([cards.card(name) for name in settings.symbols], className="cards"),
+            html.Section(
+                [
+                    html.Div(
+                        [
+                            _choice("symbol", settings.symbols, shown, "Symbol"),
+                            _choice("interval", settings.intervals, chosen, "Interval"),
+                        ],
+                        className="choices",
+                    ),
+                    html.Div(
+                        [
+                            chart.layout(),
+                            html.Div("Loading candles…", id="chart-note", className="chart-note"),
+                        ],
+                        className="chart",
+                    ),
+                    html.P(
+                        "▲ B buy signal, ▼ S sell signal; grey when the model is not fit. Times are UTC; "
+                        "the last bar is still open.",
+                        className="muted",
+                    ),
+                ],
+                className="panel",
+            ),
+            html.Section(
+                [html.H2("Latest signals"), html.Div(signals.table(), className="table")], className="panel"
+            ),
+        ],
+        className="page",
+    )
+
+
+def _choice(name: str, values: tuple[str, ...], chosen: str, label: str) -> dmc.SegmentedControl:
+    return dmc.SegmentedControl(id=name, data=list(values), value=chosen, size="sm", **aria(label=label))

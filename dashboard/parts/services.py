@@ -1,0 +1,38 @@
+"""The footer's line of services and their health."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from dash import html
+
+from dashboard import wording
+
+SILENT_SECONDS = 30
+"""A service that has not reported for this long counts as silent."""
+
+
+def health(services: Iterable[dict[str, Any]], now: datetime) -> list[html.Span]:
+    """Return one entry a service: how many of its instances are healthy, or that it is silent.
+
+    Instances that fell silent while others of their service report are past processes and not counted.
+    """
+    ages: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    for service in services:
+        age = wording.seconds_since(service["seen_at"], now)
+        ages[service["service"]].append((service["state"] == "healthy", age))
+    return [_entry(name, instances) for name, instances in sorted(ages.items())]
+
+
+def _entry(name: str, instances: list[tuple[bool, float]]) -> html.Span:
+    reporting = [healthy for healthy, age in instances if age <= SILENT_SECONDS]
+    if not reporting:
+        silent = wording.age(min(age for _, age in instances))
+        return html.Span(f"✕ {name} silent for {silent}", className="service bad")
+    if not all(reporting):
+        return html.Span(f"! {name} {sum(reporting)} of {len(reporting)} healthy", className="service bad")
+    count = f" ×{len(reporting)}" if len(reporting) > 1 else ""
+    return html.Span(f"✓ {name}{count}", className="service good")

@@ -1,0 +1,80 @@
+"""What surrounds every page: header with links, notices, footer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from dashboard.parts import chart
+from dashboard.parts.aria import aria
+
+_DARK = [
+    "#e6eaf0", "#c3cad5", "#9aa5b4", "#6d7888", "#3a465a",
+    "#2e394b", "#263040", "#161d28", "#0e131b", "#0a0e14",
+]  # fmt: skip
+"""Shades of the dark scheme, from ink to ground, as in the style sheet."""
+
+
+def layout() -> dmc.MantineProvider:
+    """Return the frame around the pages."""
+    return dmc.MantineProvider(
+        [
+            dcc.Store(id="chart-options", data={"light": chart.options(False), "dark": chart.options(True)}),
+            dcc.Store(id="color-scheme"),
+            dcc.Store(id="beat"),
+            html.A("Skip to content", href="#content", className="skip"),
+            _header(),
+            html.Div(id="connection", className="notice", role="status", hidden=True),
+            html.Div(id="api-away", className="notice", role="status", hidden=True),
+            html.Main(dash.page_container, id="content"),
+            _footer(),
+        ],
+        defaultColorScheme="auto",
+        theme={"primaryColor": "blue", "defaultRadius": "md", "colors": {"dark": _DARK}},
+    )
+
+
+def _header() -> html.Header:
+    return html.Header(
+        [
+            dcc.Link(
+                [html.Img(src="/assets/favicon.svg", alt="", width=28, height=28), html.Span("CryptoBot")],
+                href="/",
+                className="brand",
+            ),
+            html.Nav(
+                [
+                    _outside("Airflow", "airflow-link", None, "The pipeline that makes what is shown"),
+                    _outside("Quality", "quality-link", "/quality/", "The quality report of the data"),
+                ],
+                **aria(label="Elsewhere"),
+            ),
+            dmc.ColorSchemeToggle(
+                lightIcon=html.Span("☀", **aria(hidden="true")),
+                darkIcon=html.Span("☾", **aria(hidden="true")),
+                variant="default",
+                size="lg",
+                **aria(label="Switch between light and dark"),
+            ),
+            html.Form(html.Button("Log out", className="quiet"), action="/logout", method="post"),
+        ],
+        className="top",
+    )
+
+
+def _outside(text: str, name: str, address: str | None, title: str) -> html.A:
+    arrow: Any = html.Span(" ↗", **aria(hidden="true"))
+    return html.A([text, arrow], id=name, href=address, target="_blank", rel="noopener", title=title)
+
+
+def _footer() -> html.Footer:
+    return html.Footer(
+        [
+            html.Div("No service has reported yet.", id="services", className="services"),
+            html.P("It alerts; it never trades. What is shown is no investment advice."),
+        ],
+        className="bottom",
+    )

@@ -1,0 +1,83 @@
+"""The table of the latest signals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import dash_ag_grid as dag
+
+from dashboard import wording
+
+_WORDS = {"buy": "▲ buy", "sell": "▼ sell", "hold": "▬ hold"}
+_THEME = {
+    "backgroundColor": "var(--panel)",
+    "foregroundColor": "var(--ink)",
+    "headerBackgroundColor": "var(--ground)",
+    "borderColor": "var(--line)",
+    "accentColor": "var(--accent)",
+    "fontFamily": "inherit",
+    "fontSize": 13,
+    "rowHeight": 36,
+    "headerHeight": 38,
+    "cellHorizontalPadding": 12,
+}
+"""The grid takes the page's own colours, and so follows it from light to dark."""
+_COLUMNS: list[dict[str, Any]] = [
+    {"field": "candle", "headerName": "Candle (UTC)", "minWidth": 160, "sort": "desc"},
+    {"field": "symbol", "headerName": "Symbol", "minWidth": 110, "filter": True},
+    {
+        "field": "signal",
+        "headerName": "Signal",
+        "minWidth": 110,
+        "filter": True,
+        "cellClassRules": {
+            "up": "params.data.kind == 'buy'",
+            "down": "params.data.kind == 'sell'",
+            "flat": "params.data.kind == 'hold'",
+        },
+    },
+    {"field": "confidence", "headerName": "Confidence", "minWidth": 115, "type": "rightAligned"},
+    {"field": "close", "headerName": "Close", "minWidth": 115, "type": "rightAligned"},
+    {"field": "interval", "headerName": "Interval", "minWidth": 95},
+    {"field": "fit", "headerName": "Model is", "minWidth": 100},
+    {"field": "version", "headerName": "Model version", "minWidth": 290, "flex": 2},
+]
+
+
+def rows(signals: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the table's rows for signals of the API, newest candle first."""
+    newest_first = sorted(signals, key=lambda signal: (signal["open_time"], signal["symbol"]), reverse=True)
+    return [
+        {
+            "id": signal["id"],
+            "candle": wording.clock(signal["open_time"]),
+            "symbol": signal["symbol"],
+            "kind": signal["signal"],
+            "signal": _WORDS[signal["signal"]],
+            "confidence": f"{signal['confidence']:.0%}",
+            "close": wording.price(signal["close"]),
+            "interval": signal["interval"],
+            "fit": "fit" if signal["fit"] else "not fit",
+            "version": signal["model_version"],
+        }
+        for signal in newest_first
+    ]
+
+
+def table() -> dag.AgGrid:
+    """Return the empty table, which the page's updates fill."""
+    return dag.AgGrid(
+        id="signals",
+        columnDefs=_COLUMNS,
+        rowData=[],
+        defaultColDef={"flex": 1, "resizable": True, "sortable": True},
+        getRowId="params.data.id",
+        dashGridOptions={
+            "animateRows": False,
+            "localeText": {"noRowsToShow": "No signal yet: the first follows the first model."},
+            "theme": {"function": f"themeQuartz.withParams({json.dumps(_THEME)})"},
+        },
+        style={"height": "100%", "width": "100%"},
+    )

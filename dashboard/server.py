@@ -1,0 +1,71 @@
+"""The dashboard's server: Dash on FastAPI, behind a log-in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import dash
+from fastapi import FastAPI
+
+from cryptobot.settings import Settings
+from dashboard import log_in, reports
+from dashboard.api_client import ApiClient
+from dashboard.gate import Gate, viewer
+from dashboard.market_feeds import MarketFeeds
+from dashboard.page import Page
+from dashboard.pages import market
+from dashboard.parts import shell
+from dashboard.sessions import SessionStore
+from dashboard.watching import Watch, Watches
+
+
+def build(settings: Settings) -> FastAPI:
+    """Return the server for these settings. One to a process: Dash keeps its pages globally."""
+    sessions = SessionStore(settings.dashboard_sessions, settings.token_key.get_secret_value())
+    api = ApiClient(settings.api_url, sessions)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await api.close()
+
+    server: Any = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @server.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "ok"}
+
+    server.include_router(log_in.routes(api, sessions))
+    server.include_router(reports.routes(api))
+    app = dash.Dash(
+        "dashboard",
+        server=server,
+        use_pages=True,
+        pages_folder="",
+        title="CryptoBot",
+        update_title="",
+        assets_ignore=r"log_in\.css",
+        compress=True,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    market.register(settings)
+    app.layout = shell.layout
+    _watch_pages(app, api, settings)
+    server.add_middleware(Gate, sessions=sessions)
+    return server
+
+
+def _watch_pages(app: dash.Dash, api: ApiClient, settings: Settings) -> None:
+    """Begin to watch for a page whenever it opens or changes its view."""
+    watches = Watches()
+
+    @app.callback(dash.Input("view", "data"), websocket=True, persistent=True)
+    async def watch(view: dict[str, Any] | None) -> None:
+        session = viewer()
+        if session is None or view is None:
+            return
+        page = Page(dash.ctx.websocket)
+        feeds = MarketFeeds(api, session, page, settings.symbols, view["symbol"], view["interval"])
+        await watches.run(f"{session.key} {view['page']}", Watch(page, feeds.feeds()))
