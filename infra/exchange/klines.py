@@ -1,0 +1,96 @@
+"""``/api/v3/klines``: one page of candles, rendered."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cryptobot.market import Interval
+from infra.exchange.bars import DAY_MS, EMPTY, Bars, bucket_open, bucket_opens, concat, next_open
+from infra.exchange.history import kline_rows
+from infra.exchange.parameters import Parameters
+from infra.exchange.present import Present
+
+PARAMETERS = frozenset({"symbol", "interval", "startTime", "endTime", "timeZone", "limit"})
+_FAR = 8_640_000_000_000_000
+
+
+def page(present: Present, query: Parameters, now_ms: int, scale: int) -> bytes:
+    """Return the body: the rows that ``query`` asks for, oldest first.
+
+    ``startTime`` and ``endTime`` are inclusive and compared with open times. Without
+    ``startTime`` the newest rows are answered, otherwise the oldest from there on.
+    """
+    symbol, interval = query.symbol(present.market.instruments), query.interval()
+    limit, zone_ms = query.limit(500, 1000), query.zone_ms()
+    start, last = query.integer("startTime"), query.integer("endTime")
+    first_open = present.market.first_open(symbol)
+    end = min(_FAR if last is None else last // scale + 1, now_ms + 1)
+    if not present.market.whole(symbol, interval):
+        return b"[]"
+    if start is None:
+        bars = newest(present, symbol, interval, end, limit, now_ms, zone_ms)
+    else:
+        start = max(-(-start // scale), bucket_open(first_open, interval, zone_ms))
+        if interval is Interval.MINUTE_1 and scale == 1 and not zone_ms:
+            return _minutes(present, symbol, start, end, limit, now_ms)
+        bars = oldest(present, symbol, interval, start, end, limit, now_ms, zone_ms)
+    return b"[" + kline_rows(bars, present.instrument(symbol), scale).data[:-1] + b"]"
+
+
+def oldest(
+    present: Present,
+    symbol: str,
+    interval: Interval,
+    start_ms: int,
+    end_ms: int,
+    limit: int,
+    now_ms: int,
+    zone_ms: int,
+) -> Bars:
+    """Return the first ``limit`` candles that open in ``[start_ms, end_ms)``."""
+    parts, found, at = [], 0, start_ms
+    while found < limit and at < end_ms:
+        until = min(end_ms, at + (limit - found) * interval.milliseconds)
+        part = present.candles(symbol, interval, at, until, now_ms, zone_ms).between(at, until)
+        parts.append(part)
+        found, at = found + len(part), until
+    return concat(parts)[:limit]
+
+
+def newest(
+    present: Present, symbol: str, interval: Interval, end_ms: int, limit: int, now_ms: int, zone_ms: int
+) -> Bars:
+    """Return the last ``limit`` candles that open before ``end_ms``."""
+    first = present.market.first_open(symbol)
+    stop = present.market.end(symbol)
+    at = end_ms if stop is None else min(end_ms, stop + 1)
+    parts: list[Bars] = []
+    found = 0
+    while found < limit and at > first - 32 * DAY_MS:
+        since = at - (limit - found) * interval.milliseconds
+        part = present.candles(symbol, interval, since, at, now_ms, zone_ms).between(since, at)
+        parts.insert(0, part)
+        found, at = found + len(part), since
+    return concat(parts)[-limit:]
+
+
+def _minutes(present: Present, symbol: str, start_ms: int, end_ms: int, limit: int, now_ms: int) -> bytes:
+    """Return a page of minutes from rows that were rendered a day at a time."""
+    history, opened = present.history, bucket_open(now_ms, Interval.MINUTE_1)
+    pieces, left, day = [], limit, start_ms // DAY_MS
+    closed_end = min(end_ms, opened)
+    while left and day * DAY_MS < closed_end:
+        opens = history.day(symbol, day).open_ms
+        first, last = (int(row) for row in np.searchsorted(opens, (start_ms, closed_end)))
+        last = min(last, first + left)
+        if last > first:
+            pieces.append(history.minute_rows(symbol, day).slice(first, last))
+            left -= last - first
+        day += 1
+    if left and start_ms <= opened < end_ms:
+        running = present.open_candle(symbol, Interval.MINUTE_1, now_ms)
+        pieces.append(kline_rows(running, present.instrument(symbol)).data)
+    return b"[" + b"".join(pieces)[:-1] + b"]"
+
+
+__all__ = ["EMPTY", "PARAMETERS", "bucket_opens", "newest", "next_open", "oldest", "page"]

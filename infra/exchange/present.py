@@ -1,0 +1,95 @@
+"""The market at a moment: candles that have closed by then, the open one, the trades so far."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cryptobot.market import Interval
+from infra.exchange.bars import DAY_MS, EMPTY, Bars, aggregate, bucket_open, concat, next_open
+from infra.exchange.clock import Clock
+from infra.exchange.fills import Trades
+from infra.exchange.history import History
+from infra.exchange.instruments import Instrument
+from infra.exchange.market import Market
+
+
+class Present:
+    """What of a history has happened by the clock."""
+
+    def __init__(self, history: History, clock: Clock) -> None:
+        self.history = history
+        self.clock = clock
+
+    @property
+    def market(self) -> Market:
+        """The market that is shown."""
+        return self.history.market
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return the symbol's instrument."""
+        return self.market.instruments[symbol]
+
+    def bar_at(self, symbol: str, at_ms: int) -> Bars:
+        """Return the finest candle that holds ``at_ms``, as it will be when closed, or none."""
+        bars = self.history.day(symbol, at_ms // DAY_MS)
+        row = int(np.searchsorted(bars.open_ms, at_ms, side="right")) - 1
+        found = bars[max(row, 0) : row + 1]
+        return found if len(found) and int(found.close_ms[0]) >= at_ms else EMPTY
+
+    def open_bar(self, symbol: str, now_ms: int) -> Bars:
+        """Return the finest candle made of the trades up to ``now_ms``; none without a trade."""
+        bar = self.bar_at(symbol, now_ms)
+        return partial(bar, self.history.trades(symbol, int(bar.open_ms[0])), now_ms) if len(bar) else EMPTY
+
+    def candles(
+        self, symbol: str, interval: Interval, start_ms: int, end_ms: int, now_ms: int, zone_ms: int = 0
+    ) -> Bars:
+        """Return candles that open in ``[start_ms, end_ms)``, the one still open included."""
+        end = min(end_ms, now_ms + 1)
+        opened = bucket_open(now_ms, interval, zone_ms)
+        closed = self.history.candles(symbol, interval, start_ms, min(end, opened), zone_ms)
+        if end <= opened:
+            return closed
+        return concat([closed, self.open_candle(symbol, interval, now_ms, zone_ms)])
+
+    def open_candle(self, symbol: str, interval: Interval, now_ms: int, zone_ms: int = 0) -> Bars:
+        """Return the candle of ``interval`` that is open at ``now_ms``, as far as it has come."""
+        opened = bucket_open(now_ms, interval, zone_ms)
+        if interval is Interval.SECOND_1:
+            return EMPTY
+        running = self.open_bar(symbol, now_ms)
+        before = int(running.open_ms[0]) if len(running) else now_ms
+        minutes = (
+            self.history.candles(symbol, Interval.MINUTE_1, opened, before) if before > opened else EMPTY
+        )
+        return aggregate(concat([minutes, running]), interval, zone_ms)
+
+
+def partial(bar: Bars, trades: Trades, now_ms: int) -> Bars:
+    """Return ``bar`` as it stands after those of its trades that happened up to ``now_ms``."""
+    seen = int(np.searchsorted(trades.time_ms, now_ms, side="right"))
+    if not seen:
+        return EMPTY
+    price, quantity = trades.price[:seen], trades.quantity[:seen]
+    bought = ~trades.buyer_is_maker[:seen]
+    quote = price * quantity
+    values = {
+        "open_ms": bar.open_ms[0],
+        "close_ms": bar.close_ms[0],
+        "open": price[0],
+        "high": price.max(),
+        "low": price.min(),
+        "close": price[-1],
+        "volume": quantity.sum(),
+        "quote": quote.sum(),
+        "trades": seen,
+        "taker_base": quantity[bought].sum(),
+        "taker_quote": quote[bought].sum(),
+        "first_trade": bar.first_trade[0],
+        "first_agg": bar.first_agg[0],
+        "aggs": trades.agg_id[seen - 1] + 1 - bar.first_agg[0],
+    }
+    return Bars(**{name: np.array([value], np.int64) for name, value in values.items()})
+
+
+__all__ = ["Present", "next_open", "partial"]
