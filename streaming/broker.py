@@ -201,7 +201,7 @@ class Publisher:
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
-            linger_ms=10,
+            linger_ms=25,
             batch_size=64 * 1024,
             max_block_ms=5_000,
             delivery_timeout_ms=_DELIVERY_TIMEOUT_MS,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
+from math import isfinite
+from typing import Any
 
 import orjson
 
 from cryptobot.market import Kline, Ticker, Trade
 from cryptobot.market.instant import from_ms
 from cryptobot.storage.database import Document
+
+_INT64 = 2**63
 
 
 class BrokenMessageError(ValueError):
@@ -26,40 +32,67 @@ def document(value: bytes) -> Document | None:
     Raises
     ------
     BrokenMessageError
-        When the message is not JSON, or lacks what its kind must hold.
+        When the message is not JSON, lacks what its kind must hold, or holds what cannot be stored.
     """
     try:
         message = orjson.loads(value)
         event = message["data"]
-        kind = event["e"]
         received = from_ms(message["received_at"])
-        if kind == "trade":
-            trade = Trade.from_stream(event)
-            return {
-                "_id": f"trade|{trade.symbol}|{trade.trade_id}",
-                "kind": "trade",
-                "symbol": trade.symbol,
-                "trade_id": trade.trade_id,
-                "price": trade.price,
-                "quantity": trade.quantity,
-                "buyer_is_maker": trade.buyer_is_maker,
-                "event_time": trade.event_time,
-                "received_at": received,
-            }
-        if kind == "kline":
-            if event["k"]["x"] is not True:
-                return None
-            kline = Kline.from_stream(event["k"])
-            fields = {**asdict(kline), "interval": kline.interval.value}
-            return {"_id": f"kline|{kline.key}", "kind": "kline", **fields, "received_at": received}
-        if kind == "24hrMiniTicker":
-            ticker = Ticker.from_stream(event)
-            return {
-                "_id": f"ticker|{ticker.symbol}",
-                "kind": "ticker",
-                **asdict(ticker),
-                "received_at": received,
-            }
+        made = _READERS[event["e"]](event)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise BrokenMessageError(f"{type(error).__name__}: {error}") from error
-    raise BrokenMessageError(f"unknown kind of event: {kind}")
+    if made is None:
+        return None
+    made["received_at"] = received
+    for name, part in made.items():
+        _check(name, part)
+    return made
+
+
+def _trade(event: dict[str, Any]) -> Document:
+    trade = Trade.from_stream(event)
+    return {
+        "_id": f"trade|{trade.symbol}|{trade.trade_id}",
+        "kind": "trade",
+        "symbol": trade.symbol,
+        "trade_id": trade.trade_id,
+        "price": trade.price,
+        "quantity": trade.quantity,
+        "buyer_is_maker": trade.buyer_is_maker,
+        "event_time": trade.event_time,
+    }
+
+
+def _kline(event: dict[str, Any]) -> Document | None:
+    if event["k"]["x"] is not True:
+        return None
+    kline = Kline.from_stream(event["k"])
+    return {
+        "_id": f"kline|{kline.key}",
+        "kind": "kline",
+        **asdict(kline),
+        "interval": kline.interval.value,
+    }
+
+
+def _ticker(event: dict[str, Any]) -> Document:
+    ticker = Ticker.from_stream(event)
+    return {"_id": f"ticker|{ticker.symbol}", "kind": "ticker", **asdict(ticker)}
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Document | None]] = {
+    "trade": _trade,
+    "kline": _kline,
+    "24hrMiniTicker": _ticker,
+}
+
+
+def _check(name: str, part: object) -> None:
+    if isinstance(part, float):
+        sound = isfinite(part)
+    elif isinstance(part, int):
+        sound = 0 <= part < _INT64
+    else:
+        sound = isinstance(part, str | datetime)
+    if not sound:
+        raise BrokenMessageError(f"{name} is {part!r}")

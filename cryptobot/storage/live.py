@@ -102,6 +102,21 @@ def trades_since(database: Database[Document], since: datetime) -> dict[str, dic
     return {group.pop("_id"): group for group in database[STREAMING_DATA].aggregate(groups)}
 
 
+def missing_trades(database: Database[Document], symbol: str, found: dict[str, int]) -> int:
+    """Return how many ids between the first and last of :func:`trades_since` are not stored.
+
+    Ids rise by one, so that a window without loss is seen from its own count; otherwise those
+    that were stored at another time are counted as well.
+    """
+    span = found["last_id"] - found["first_id"] + 1
+    if span == found["count"]:
+        return 0
+    between = {"$gte": found["first_id"], "$lte": found["last_id"]}
+    return span - database[STREAMING_DATA].count_documents(
+        {"kind": "trade", "symbol": symbol, "trade_id": between}
+    )
+
+
 def newest_klines(
     database: Database[Document], symbols: Iterable[str], intervals: Sequence[str]
 ) -> dict[str, datetime]:

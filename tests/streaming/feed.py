@@ -1,0 +1,129 @@
+"""A WebSocket that sends what a test tells it to, when it tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
+
+MINUTE_MS = 60_000
+START_MS = 1_700_000_040_000
+
+
+def trade(symbol: str, trade_id: int, **changed: Any) -> str:
+    """Return the frame of one trade."""
+    event = {
+        "e": "trade", "E": START_MS + trade_id, "s": symbol, "t": trade_id, "p": "63000.12000000",
+        "q": "0.00120000", "T": START_MS + trade_id, "m": True, "M": True,
+    }  # fmt: skip
+    return json.dumps({"stream": f"{symbol.lower()}@trade", "data": {**event, **changed}})
+
+
+def kline(symbol: str, minute: int, *, closed: bool) -> str:
+    """Return the frame of the 1m candle that opens ``minute`` minutes from the start."""
+    opened = START_MS + minute * MINUTE_MS
+    k = {
+        "t": opened, "T": opened + MINUTE_MS - 1, "s": symbol, "i": "1m", "f": 1, "L": 9, "o": "10",
+        "c": "11", "h": "12", "l": "9", "v": "5.5", "n": 9, "x": closed, "q": "55",
+        "V": "2", "Q": "20", "B": "0",
+    }  # fmt: skip
+    event = {"e": "kline", "E": opened + MINUTE_MS, "s": symbol, "k": k}
+    return json.dumps({"stream": f"{symbol.lower()}@kline_1m", "data": event})
+
+
+def ticker(symbol: str, close: str) -> str:
+    """Return the frame of a mini ticker."""
+    event = {
+        "e": "24hrMiniTicker", "E": START_MS, "s": symbol, "c": close, "o": "1", "h": "9", "l": "1",
+        "v": "100", "q": "500",
+    }  # fmt: skip
+    return json.dumps({"stream": f"{symbol.lower()}@miniTicker", "data": event})
+
+
+class Feed:
+    """Sends frames to all that are connected; remembers the paths that were asked for."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self._clients: list[ServerConnection] = []
+        self._loop = asyncio.new_event_loop()
+        self._server: Server | None = None
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        self._started.wait(5)
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
+
+    @property
+    def connected(self) -> int:
+        return len(self._clients)
+
+    def send(self, *frames: str) -> None:
+        """Send to all that are connected now."""
+
+        async def send() -> None:
+            for frame in frames:
+                broadcast(self._clients, frame)
+
+        self._await(send())
+
+    def send_to(self, position: int, frame: str) -> None:
+        """Send to the client that connected in that position."""
+        self._await(self._clients[position].send(frame))
+
+    def drop(self) -> None:
+        """End all connections without a closing handshake."""
+
+        async def drop() -> None:
+            for client in list(self._clients):
+                client.transport.abort()
+
+        self._await(drop())
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def _await(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+        self._loop.run_forever()
+        assert self._server is not None
+        self._server.close()
+        self._loop.run_until_complete(self._server.wait_closed())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        async def accept(client: ServerConnection) -> None:
+            assert client.request is not None
+            self.paths.append(client.request.path)
+            self._clients.append(client)
+            try:
+                await client.wait_closed()
+            finally:
+                self._clients.remove(client)
+
+        self._server = await serve(accept, "127.0.0.1", 0, compression=None)
+        self._started.set()
+
+
+@contextmanager
+def feeding() -> Iterator[Feed]:
+    """Serve a feed until the block ends."""
+    feed = Feed()
+    try:
+        yield feed
+    finally:
+        feed.close()
