@@ -1,0 +1,1 @@
+"""Log-in: tokens, their renewal, and the session of a browser."""

@@ -1,0 +1,1 @@
+"""Symbols, candles and tickers."""

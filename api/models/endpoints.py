@@ -1,0 +1,72 @@
+"""Models, champions and predictions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+
+from api.auth.dependencies import Reader
+from api.json import JsonResponse
+from api.models.schemas import Champion, Models, Prediction, PredictionRequest, RowPredictions
+from api.parameters import Cursor, Limit, OptionalSymbol, SymbolName, watched
+from api.problems import NotFound
+from api.services import Shared
+from cryptobot.storage.operation_pages import champion_manifest, model_page
+
+router = APIRouter(prefix="/v1", tags=["models"])
+
+State = Literal["challenger", "champion", "superseded", "quarantined"]
+
+
+@router.get("/models", response_model=Models, summary="Trained models")
+async def models(
+    _: Reader,
+    services: Shared,
+    symbol: OptionalSymbol = None,
+    state: Annotated[State | None, Query()] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> JsonResponse:
+    """Answer the manifests of trained models, the newest first."""
+    page = await model_page(
+        services.database,
+        symbol=watched(services, symbol) if symbol else None,
+        state=state,
+        limit=limit,
+        cursor=cursor,
+    )
+    items = [_manifest(item) for item in page.items]
+    return JsonResponse({"items": items, "next_cursor": page.next_cursor})
+
+
+@router.get("/models/champion", response_model=Champion, summary="The model that serves")
+async def champion(_: Reader, services: Shared, symbol: SymbolName) -> JsonResponse:
+    """Answer which version serves a symbol, why, and how good it is out of sample."""
+    found = await champion_manifest(services.database, watched(services, symbol))
+    if found is None:
+        raise NotFound(f"{symbol} has no champion yet; the main job trains and promotes one")
+    pointer, manifest = found
+    answer = {
+        "symbol": symbol,
+        **{name: pointer[name] for name in ("version", "previous", "promoted_at", "reason", "fit")},
+        **{name: manifest[name] for name in ("interval", "algorithm", "metrics", "window")},
+        "feature_set": manifest["feature_set"]["version"],
+    }
+    return JsonResponse(answer)
+
+
+@router.post("/predictions", response_model=Prediction | RowPredictions, summary="Score a candle")
+async def predictions(body: PredictionRequest, _: Reader, services: Shared) -> JsonResponse:
+    """Score the last closed candle of a symbol, or the rows of features that are sent."""
+    symbol = watched(services, body.symbol)
+    if body.rows is None:
+        return JsonResponse(await services.predictions.of_last_candle(symbol, body.profile))
+    return JsonResponse(services.predictions.of_rows(symbol, body.rows, body.profile))
+
+
+def _manifest(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest as answered: without what only the bundle's reader needs."""
+    hidden = {"_id", "bundle_file", "golden_rows", "members", "calibration", "feature_set"}
+    shown = {name: value for name, value in entry.items() if name not in hidden}
+    return {**shown, "feature_set": entry["feature_set"]["version"]}

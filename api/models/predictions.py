@@ -1,0 +1,127 @@
+"""Scores by the champion that serves at the moment, the last candle's kept until there is another."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pymongo.database import Database
+
+from api.json import dumps
+from api.problems import Unavailable, Unprocessable
+from cryptobot.decisions.decision import decide
+from cryptobot.decisions.latest import LatestCandle, NoCompleteCandleError, latest_candle
+from cryptobot.decisions.risk import PROFILES, ProfileName
+from cryptobot.features import FEATURE_SET
+from cryptobot.serving.manifest import Manifest
+from cryptobot.serving.store import Champion, ChampionStore
+from cryptobot.storage.candle_pages import last_open_time
+
+FRESH_SECONDS = 0.25
+"""For so long the last candle is taken for the last without a look into the database."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """The last candle of a symbol, and the answers that were given for it by version and profile."""
+
+    checked_at: float
+    candle: LatestCandle
+    answers: dict[tuple[str, str], bytes]
+
+
+class Predictions:
+    """What the predictions endpoint asks, for one worker."""
+
+    def __init__(self, store: ChampionStore, database: Database[dict[str, Any]]) -> None:
+        self._store = store
+        self._database = database
+        self._known: dict[str, _Known] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    def champion(self, symbol: str) -> Champion:
+        """Return what serves ``symbol``; raises ``Unavailable`` while nothing does."""
+        serving = self._store.champion(symbol)
+        if serving is None:
+            raise Unavailable(f"no model of {symbol} is served yet; the main job trains and promotes one")
+        return serving
+
+    async def of_last_candle(self, symbol: str, profile: ProfileName) -> bytes:
+        """Return the answer for the last closed candle, as JSON."""
+        serving = self.champion(symbol)
+        known = self._known.get(symbol)
+        if known is None or time.monotonic() - known.checked_at > FRESH_SECONDS:
+            known = await self._look(symbol, serving.bundle.manifest)
+        key = (serving.version, profile)
+        answer = known.answers.get(key)
+        if answer is None:
+            answer = known.answers[key] = _answer(serving, known.candle, profile)
+        return answer
+
+    def of_rows(self, symbol: str, rows: list[dict[str, float]], profile: ProfileName) -> bytes:
+        """Return the answer for rows of features, as JSON."""
+        serving = self.champion(symbol)
+        decisions = decide(
+            serving.bundle, _matrix(rows, serving.bundle.manifest.feature_set.names), PROFILES[profile]
+        )
+        items = [decision.document() for decision in decisions]
+        return dumps({**_identity(serving.bundle.manifest), "items": items})
+
+    async def _look(self, symbol: str, manifest: Manifest) -> _Known:
+        """Look for a newer candle; requests that come meanwhile wait for the one look."""
+        async with self._turns.setdefault(symbol, asyncio.Lock()):
+            known = self._known.get(symbol)
+            if known is not None and time.monotonic() - known.checked_at <= FRESH_SECONDS:
+                return known
+            try:
+                found = await asyncio.to_thread(self._read, manifest, known)
+            except NoCompleteCandleError as error:
+                raise Unavailable(str(error)) from error
+            self._known[symbol] = found
+            return found
+
+    def _read(self, manifest: Manifest, known: _Known | None) -> _Known:
+        checked_at = time.monotonic()
+        newest = last_open_time(self._database, manifest.symbol, manifest.interval)
+        if known is not None and newest == known.candle.open_time:
+            return _Known(checked_at, known.candle, known.answers)
+        return _Known(checked_at, latest_candle(self._database, manifest), {})
+
+
+def _matrix(rows: list[dict[str, float]], names: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    wanted = frozenset(names)
+    for index, row in enumerate(rows):
+        if row.keys() != wanted:
+            missing, unknown = sorted(wanted - row.keys()), sorted(row.keys() - wanted)
+            raise Unprocessable(
+                f"rows.{index}: features of set {FEATURE_SET.version} are wanted; "
+                f"missing: {', '.join(missing[:5]) or 'none'}; unknown: {', '.join(unknown[:5]) or 'none'}"
+            )
+        if not all(map(math.isfinite, row.values())):
+            raise Unprocessable(f"rows.{index}: every feature must be a finite number")
+    with np.errstate(over="ignore"):
+        matrix = np.array([[row[name] for name in names] for row in rows], dtype=np.float32)
+    if not np.isfinite(matrix).all():
+        raise Unprocessable("rows: a feature is too large for float32")
+    return matrix
+
+
+def _answer(serving: Champion, candle: LatestCandle, profile: ProfileName) -> bytes:
+    decision = decide(serving.bundle, candle.row, PROFILES[profile])[0]
+    times = {"open_time": candle.open_time, "close_time": candle.close_time}
+    return dumps({**_identity(serving.bundle.manifest), **times, **decision.document()})
+
+
+def _identity(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "symbol": manifest.symbol,
+        "interval": manifest.interval,
+        "model_version": manifest.version,
+        "fit": manifest.fit,
+        "algorithm": manifest.algorithm,
+    }

@@ -1,0 +1,107 @@
+"""Models and predictions, as asked for and answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from api.signals.schemas import Probabilities
+from cryptobot.decisions.decision import SignalName
+from cryptobot.decisions.risk import ProfileName
+
+VERSION = "BTCUSDT-20260101T000000Z-0a1b2c3d"
+
+
+class Window(BaseModel):
+    """Open times of the candles that a model was trained on, both inclusive."""
+
+    start: datetime
+    end: datetime
+
+
+class Model(BaseModel):
+    """A trained model; further fields are those of its manifest."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: str = Field(examples=[VERSION])
+    symbol: str = Field(examples=["BTCUSDT"])
+    interval: str = Field(examples=["15m"])
+    algorithm: str = Field(examples=["random_forest"])
+    state: str = Field(examples=["challenger", "champion", "superseded", "quarantined"])
+    fit: bool
+    feature_set: str = Field(examples=["v1"])
+    window: Window
+    metrics: dict[str, Any] = Field(examples=[{"log_loss": 1.05}], description="Out of sample")
+    created_at: datetime
+
+
+class Models(BaseModel):
+    """A page of models, the newest first."""
+
+    items: list[Model]
+    next_cursor: str | None = None
+
+
+class Champion(BaseModel):
+    """The model that serves a symbol."""
+
+    symbol: str = Field(examples=["BTCUSDT"])
+    version: str = Field(examples=[VERSION])
+    previous: str | None = Field(description="What a roll-back would return to")
+    promoted_at: datetime
+    reason: str
+    fit: bool
+    interval: str = Field(examples=["15m"])
+    algorithm: str = Field(examples=["random_forest"])
+    metrics: dict[str, Any] = Field(examples=[{"log_loss": 1.05}])
+    feature_set: str = Field(examples=["v1"])
+    window: Window
+
+
+class PredictionRequest(BaseModel):
+    """A symbol, whose last closed candle is scored; or rows of features for its model."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"symbol": "BTCUSDT", "profile": "balanced"}]}
+    )
+
+    symbol: Annotated[str, StringConstraints(min_length=1, max_length=20)] = Field(examples=["BTCUSDT"])
+    profile: ProfileName = Field("balanced", description="Risk aversion, which moves the thresholds")
+    rows: list[dict[str, float]] | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Features by name, all of the champion's feature set in each row",
+    )
+
+
+class Decided(BaseModel):
+    """A signal and what it rests on."""
+
+    signal: SignalName
+    probabilities: Probabilities
+    confidence: float = Field(examples=[0.45], description="Probability of the signalled class")
+
+
+class _Answer(BaseModel):
+    symbol: str = Field(examples=["BTCUSDT"])
+    interval: str = Field(examples=["15m"])
+    model_version: str = Field(examples=[VERSION])
+    fit: bool = Field(description="False: the model did not beat the baselines")
+    algorithm: str = Field(examples=["random_forest"])
+
+
+class Prediction(_Answer, Decided):
+    """The signal of the last closed candle."""
+
+    open_time: datetime
+    close_time: datetime
+
+
+class RowPredictions(_Answer):
+    """The signals of the rows that were sent, in their order, all by one model version."""
+
+    items: list[Decided]

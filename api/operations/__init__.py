@@ -1,0 +1,1 @@
+"""What operators and monitors ask: alive, ready, metrics, pipeline, quality."""

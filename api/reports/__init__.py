@@ -1,0 +1,1 @@
+"""The quality reports (Data Docs), for those who are logged in."""

@@ -1,0 +1,53 @@
+"""The decision on a candle: what a model's probabilities say of a candle, under a risk profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from cryptobot.decisions.risk import PROFILES, RiskProfile
+from cryptobot.learning.signal import CLASSES, signals
+from cryptobot.serving.bundle import Bundle
+
+SignalName = Literal["sell", "hold", "buy"]
+BALANCED = PROFILES["balanced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The signal of one candle, with the probabilities behind it.
+
+    ``confidence`` is the calibrated probability of the signalled class.
+    """
+
+    signal: str
+    probabilities: dict[str, float]
+    confidence: float
+
+    def document(self) -> dict[str, Any]:
+        """Return the decision as part of a document or an answer."""
+        return {
+            "signal": self.signal,
+            "probabilities": self.probabilities,
+            "confidence": self.confidence,
+        }
+
+
+def decide(bundle: Bundle, rows: npt.NDArray[np.floating], profile: RiskProfile = BALANCED) -> list[Decision]:
+    """Return the decision for each row of features ``(n, features)``, in the manifest's order.
+
+    Raises ``ValueError`` where a feature is missing.
+    """
+    probabilities = bundle.predict(rows)
+    called = signals(probabilities, profile.thresholds(bundle.manifest.thresholds))
+    return [
+        Decision(
+            signal=CLASSES[index],
+            probabilities=dict(zip(CLASSES, map(float, row), strict=True)),
+            confidence=float(row[index]),
+        )
+        for index, row in zip(called, probabilities, strict=True)
+    ]

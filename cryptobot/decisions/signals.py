@@ -1,0 +1,93 @@
+"""Signals in batch: the last closed candles of every symbol, from the ``features`` collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pymongo.database import Database
+
+from cryptobot.decisions.decision import Decision, decide
+from cryptobot.market.instant import to_ms
+from cryptobot.serving import registry
+from cryptobot.serving.bundle import Bundle, open_bundle
+from cryptobot.serving.manifest import Manifest
+from cryptobot.settings import Settings
+from cryptobot.storage.signals import add_signals, last_feature_rows
+
+Document = dict[str, Any]
+
+CANDLES = 500
+"""As many as a chart shows."""
+
+
+def champion_bundles(database: Database[Document], settings: Settings) -> list[Bundle]:
+    """Return the verified bundles of the champions of the configured symbols."""
+    pointers = [registry.champion(database, symbol) for symbol in settings.symbols]
+    return [
+        open_bundle(registry.load_bundle(database, pointer["version"]), settings.bundle_key)
+        for pointer in pointers
+        if pointer is not None
+    ]
+
+
+def score_latest(
+    database: Database[Document], bundles: Iterable[Bundle], candles: int = CANDLES
+) -> list[Document]:
+    """Return the signals of each model's last ``candles`` candles; rows with a gap are left out."""
+    documents: list[Document] = []
+    now = datetime.now(UTC)
+    for bundle in bundles:
+        manifest = bundle.manifest
+        names = manifest.feature_set.names
+        stored = last_feature_rows(
+            database, manifest.symbol, manifest.interval, manifest.feature_set.version, candles
+        )
+        complete = [row for row in stored if all(row["values"].get(name) is not None for name in names)]
+        if not complete:
+            continue
+        rows = np.array([[row["values"][name] for name in names] for row in complete], dtype=np.float32)
+        documents += [
+            signal_document(manifest, row["candle"], decision, source="batch", created_at=now)
+            for row, decision in zip(complete, decide(bundle, rows), strict=True)
+        ]
+    return documents
+
+
+def signal_document(
+    manifest: Manifest, candle: Document, decision: Decision, *, source: str, created_at: datetime
+) -> Document:
+    """Return the document of ``signals``: one for each candle and model version."""
+    open_ms = to_ms(candle["open_time"])
+    return {
+        "_id": f"{manifest.symbol}|{manifest.interval}|{open_ms}|{manifest.version}",
+        "symbol": manifest.symbol,
+        "interval": manifest.interval,
+        "open_time": candle["open_time"],
+        "close_time": candle["close_time"],
+        "close": candle["close"],
+        **decision.document(),
+        "model_version": manifest.version,
+        "fit": manifest.fit,
+        "created_at": created_at,
+        "source": source,
+    }
+
+
+def write_batch_signals(settings: Settings, database: Database[Document], candles: int = CANDLES) -> Document:
+    """Score the last candles with the champions and store what is new.
+
+    Returns
+    -------
+    dict
+        ``scored`` and ``added`` signals, and the ``versions`` that gave them, by symbol.
+    """
+    bundles = champion_bundles(database, settings)
+    documents = score_latest(database, bundles, candles)
+    return {
+        "scored": len(documents),
+        "added": add_signals(database, documents),
+        "versions": {bundle.manifest.symbol: bundle.manifest.version for bundle in bundles},
+    }

@@ -1,0 +1,189 @@
+"""The champions of one process: followed, verified, warmed up and swapped off the request path.
+
+A request takes one reference (:meth:`ChampionStore.champion`) and keeps it; the follower thread
+replaces the reference only when the new bundle has scored its golden rows. A bundle that cannot
+be served is quarantined and the one before serves on; so it does while MongoDB is away.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from cryptobot.serving import registry
+from cryptobot.serving.bundle import Bundle, BundleError, open_bundle
+from cryptobot.settings import Settings
+from cryptobot.storage.collections import CHAMPIONS
+from cryptobot.storage.health import REPORT_EVERY_SECONDS, forget_unseen, report_health, withdraw_health
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 2.0
+"""The change stream tells at once; the poll finds what a broken stream has missed."""
+_STREAM_WAIT_MS = 500
+_WARM_UP_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """A bundle that serves, and since when."""
+
+    bundle: Bundle
+    loaded_at: datetime
+
+    @property
+    def version(self) -> str:
+        """The version that every answer names."""
+        return self.bundle.manifest.version
+
+
+class ChampionStore:
+    """Follows the champions of ``settings.symbols`` and reports what it serves.
+
+    Parameters
+    ----------
+    on_load
+        Called with symbol, version and outcome (``loaded`` or ``refused``) after each attempt.
+    """
+
+    def __init__(
+        self,
+        database: Database[dict[str, Any]],
+        settings: Settings,
+        service: str,
+        on_load: Callable[[str, str, str], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._service = service
+        self._instance = f"{os.getpid()}@{socket.gethostname()}"
+        self._on_load = on_load or (lambda symbol, version, outcome: None)
+        self._champions: dict[str, Champion] = {}
+        self._refused: set[str] = set()
+        self._ending = threading.Event()
+        self._changed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._follow, name="champions", daemon=True),
+            threading.Thread(target=self._report, name="health", daemon=True),
+        ]
+
+    def champion(self, symbol: str) -> Champion | None:
+        """Return what serves ``symbol`` at this moment; keep it for the whole request."""
+        return self._champions.get(symbol)
+
+    def versions(self) -> dict[str, str]:
+        """Return the version that serves each symbol."""
+        return {symbol: champion.version for symbol, champion in self._champions.items()}
+
+    def start(self) -> None:
+        """Begin to follow and to report."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop both threads and take this instance off the record; the database stays open."""
+        self._ending.set()
+        self._changed.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _follow(self) -> None:
+        away = False
+        while not self._ending.is_set():
+            try:
+                self._follow_stream()
+                away = False
+            except PyMongoError as error:
+                if not away:
+                    log.warning("champions cannot be followed, those loaded serve on: %s", error)
+                away = True
+                self._ending.wait(1)
+
+    def _follow_stream(self) -> None:
+        with self._database[CHAMPIONS].watch(max_await_time_ms=_STREAM_WAIT_MS) as stream:
+            next_poll = 0.0
+            while not self._ending.is_set():
+                if stream.try_next() or time.monotonic() >= next_poll:
+                    self.synchronize()
+                    next_poll = time.monotonic() + POLL_SECONDS
+
+    def synchronize(self) -> None:
+        """Bring every symbol to its pointer; what cannot be served is quarantined."""
+        for symbol in self._settings.symbols:
+            pointer = registry.champion(self._database, symbol)
+            if pointer is None:
+                continue
+            serving = self._champions.get(symbol)
+            if serving and serving.version == pointer["version"]:
+                continue
+            loaded = self._load(symbol, pointer["version"])
+            if not loaded and serving is None and pointer["previous"]:
+                # A worker that starts beside a bad champion serves the last good one.
+                self._load(symbol, pointer["previous"])
+
+    def _load(self, symbol: str, version: str) -> bool:
+        if version in self._refused:
+            return False
+        began = time.monotonic()
+        try:
+            bundle = open_bundle(registry.load_bundle(self._database, version), self._settings.bundle_key)
+            _require_named(bundle, symbol, version)
+            bundle.check_golden_rows()
+            _warm_up(bundle)
+        except (BundleError, registry.RegistryError) as error:
+            self._refused.add(version)
+            registry.quarantine(self._database, version, str(error))
+            log.error("bundle refused", extra={"symbol": symbol, "version": version, "reason": str(error)})
+            self._on_load(symbol, version, "refused")
+            return False
+        self._champions = {**self._champions, symbol: Champion(bundle, datetime.now(UTC))}
+        self._changed.set()
+        took_ms = round((time.monotonic() - began) * 1e3, 1)
+        log.info("serving", extra={"symbol": symbol, "version": version, "load_ms": took_ms})
+        self._on_load(symbol, version, "loaded")
+        return True
+
+    def _report(self) -> None:
+        """Report at once after a swap, and every five seconds; MongoDB's absence ends neither."""
+        tidy = False
+        while not self._ending.is_set():
+            self._changed.clear()
+            try:
+                if not tidy:
+                    forget_unseen(self._database, self._service)
+                    tidy = True
+                detail = {"models": self.versions(), "pid": os.getpid()}
+                report_health(self._database, self._service, self._instance, "healthy", detail)
+            except PyMongoError as error:
+                log.warning("health cannot be reported: %s", error)
+            self._changed.wait(REPORT_EVERY_SECONDS)
+        try:
+            withdraw_health(self._database, self._service, self._instance)
+        except PyMongoError as error:
+            log.warning("health record stays behind: %s", error)
+
+
+def _require_named(bundle: Bundle, symbol: str, version: str) -> None:
+    manifest = bundle.manifest
+    if (manifest.symbol, manifest.version) != (symbol, version):
+        raise BundleError(
+            f"the registry's {version} for {symbol} holds {manifest.version} for {manifest.symbol}"
+        )
+
+
+def _warm_up(bundle: Bundle) -> None:
+    """Score until the runtime has allocated what it keeps, so that no request pays for it."""
+    row = np.array([bundle.manifest.golden_rows[0].features], dtype=np.float32)
+    for _ in range(_WARM_UP_ROUNDS):
+        bundle.predict(row)

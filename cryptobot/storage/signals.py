@@ -1,0 +1,45 @@
+"""Repository of ``signals``, and of the feature rows that they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pymongo import DESCENDING, UpdateOne
+from pymongo.database import Database
+
+from cryptobot.market import kline_id
+from cryptobot.market.instant import to_ms
+from cryptobot.storage.collections import FEATURES, HISTORICAL_DATA, SIGNALS
+
+Document = dict[str, Any]
+
+
+def add_signals(database: Database[Document], signals: Iterable[Document]) -> int:
+    """Store the signals that are not there yet, by ``_id``; return how many were added."""
+    updates = [UpdateOne({"_id": signal["_id"]}, {"$setOnInsert": signal}, upsert=True) for signal in signals]
+    if not updates:
+        return 0
+    return database[SIGNALS].bulk_write(updates, ordered=False).upserted_count
+
+
+def last_feature_rows(
+    database: Database[Document], symbol: str, interval: str, version: str, count: int
+) -> list[Document]:
+    """Return the newest ``count`` rows of a feature set, in rising order, each with its ``candle``."""
+    newest = (
+        database[FEATURES]
+        .find({"symbol": symbol, "interval": interval, "version": version})
+        .sort("open_time", DESCENDING)
+        .limit(count)
+        .to_list()
+    )
+    keys = [kline_id(symbol, interval, to_ms(row["open_time"])) for row in newest]
+    candles = {
+        candle["_id"]: candle
+        for candle in database[HISTORICAL_DATA].find(
+            {"_id": {"$in": keys}}, {"open_time": 1, "close_time": 1, "close": 1}
+        )
+    }
+    paired = zip(reversed(newest), reversed(keys), strict=True)
+    return [{**row, "candle": candles[key]} for row, key in paired if key in candles]
