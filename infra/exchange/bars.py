@@ -105,6 +105,14 @@ def next_open(open_ms: int, interval: Interval, zone_ms: int = 0) -> int:
     return interval.following(open_ms + zone_ms) - zone_ms
 
 
+def grid(interval: Interval, start_ms: int, end_ms: int, zone_ms: int = 0) -> tuple[int, int]:
+    """Return the half-open range of whole ``interval`` candles that holds ``[start_ms, end_ms)``."""
+    if end_ms <= start_ms:
+        return start_ms, start_ms
+    last = bucket_open(end_ms - 1, interval, zone_ms)
+    return bucket_open(start_ms, interval, zone_ms), next_open(last, interval, zone_ms)
+
+
 def aggregate(bars: Bars, interval: Interval, zone_ms: int = 0) -> Bars:
     """Return the ``interval`` candles made of finer ``bars``; a bucket without any is left out."""
     if not len(bars):

@@ -14,7 +14,7 @@ import numpy as np
 from cryptobot.market import Interval
 from infra.exchange.bars import DAY_MS, MINUTE_MS, Bars, aggregate, concat
 from infra.exchange.events import event_frame, kline_event, mini_ticker_event, trade_frames
-from infra.exchange.history import Recent
+from infra.exchange.recent import Recent
 from infra.exchange.present import Present
 from infra.exchange.rendering import Lines
 
@@ -141,7 +141,7 @@ class Feed:
         for stream in streams:
             if stream.interval is not None and stream.interval.floor(closed_ms + 1) == closed_ms + 1:
                 opened = stream.interval.floor(closed_ms)
-                bars = self._present.history.candles(symbol, stream.interval, opened, opened + 1)
+                bars = self._present.market.candles(symbol, stream.interval, opened, opened + 1)
                 self._send_kline(stream, bars, closed_ms + 1, closed=True)
 
     def _send_open(self, symbol: str, streams: list[Stream], now_ms: int) -> None:
@@ -164,7 +164,7 @@ class Feed:
         running = self._present.open_bar(symbol, now_ms)
         until = int(running.open_ms[0]) if len(running) else now_ms
         bars = concat(
-            [self._present.history.candles(symbol, Interval.MINUTE_1, until - DAY_MS, until), running]
+            [self._present.market.candles(symbol, Interval.MINUTE_1, until - DAY_MS, until), running]
         )
         day = aggregate(bars.shifted(-int(bars.open_ms[0])), Interval.MONTH_1)
         for stream in wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cryptobot.market import Interval
-from infra.exchange.bars import DAY_MS, EMPTY, Bars, bucket_open, bucket_opens, concat, next_open
+from infra.exchange.bars import DAY_MS, Bars, bucket_open, concat
 from infra.exchange.history import kline_rows
 from infra.exchange.parameters import Parameters
 from infra.exchange.present import Present
@@ -25,7 +25,7 @@ def page(present: Present, query: Parameters, now_ms: int, scale: int) -> bytes:
     start, last = query.integer("startTime"), query.integer("endTime")
     first_open = present.market.first_open(symbol)
     end = min(_FAR if last is None else last // scale + 1, now_ms + 1)
-    if not present.market.whole(symbol, interval):
+    if not present.market.serves(symbol, interval):
         return b"[]"
     if start is None:
         bars = newest(present, symbol, interval, end, limit, now_ms, zone_ms)
@@ -80,11 +80,11 @@ def _minutes(present: Present, symbol: str, start_ms: int, end_ms: int, limit: i
     pieces, left, day = [], limit, start_ms // DAY_MS
     closed_end = min(end_ms, opened)
     while left and day * DAY_MS < closed_end:
-        opens = history.day(symbol, day).open_ms
-        first, last = (int(row) for row in np.searchsorted(opens, (start_ms, closed_end)))
+        minutes = history.minutes(symbol, day)
+        first, last = (int(row) for row in np.searchsorted(minutes.open_ms, (start_ms, closed_end)))
         last = min(last, first + left)
         if last > first:
-            pieces.append(history.minute_rows(symbol, day).slice(first, last))
+            pieces.append(minutes.rows.slice(first, last))
             left -= last - first
         day += 1
     if left and start_ms <= opened < end_ms:
@@ -92,5 +92,3 @@ def _minutes(present: Present, symbol: str, start_ms: int, end_ms: int, limit: i
         pieces.append(kline_rows(running, present.instrument(symbol)).data)
     return b"[" + b"".join(pieces)[:-1] + b"]"
 
-
-__all__ = ["EMPTY", "PARAMETERS", "bucket_opens", "newest", "next_open", "oldest", "page"]

@@ -1,4 +1,4 @@
-"""What a market is to the servers: instruments, days of the finest candles, and a tape in time."""
+"""What a market is to the servers: its instruments, its candles, and the seeds of its trades."""
 
 from __future__ import annotations
 
@@ -13,21 +13,29 @@ from infra.exchange.instruments import Instrument
 
 
 class Market(Protocol):
-    """Candles by symbol and day, past and future alike; who asks decides what is over yet."""
+    """Candles of the past and the future alike; who asks decides what is over yet."""
 
-    instruments: Mapping[str, Instrument]
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """What is traded, by symbol."""
 
     def first_open(self, symbol: str) -> int:
         """Return the open time, ms, of the symbol's first candle."""
 
-    def day(self, symbol: str, day: int) -> Bars:
-        """Return the finest candles that open on ``day``, counted from the epoch."""
+    def end(self, symbol: str) -> int | None:
+        """Return the ms at which the symbol's record ends, or None when it never does."""
+
+    def serves(self, symbol: str, interval: Interval) -> bool:
+        """Tell whether the symbol has candles of ``interval``."""
+
+    def finest(self, symbol: str, start_ms: int, end_ms: int) -> Bars:
+        """Return the finest candles that open in ``[start_ms, end_ms)``: those that trades make up."""
+
+    def candles(self, symbol: str, interval: Interval, start_ms: int, end_ms: int, zone_ms: int = 0) -> Bars:
+        """Return the whole candles of a minute or more that open in ``[start_ms, end_ms)``.
+
+        ``zone_ms`` is the offset of the time zone whose days the candles follow.
+        """
 
     def rng(self, symbol: str, open_ms: int) -> np.random.Generator:
         """Return the generator of the trades in the finest candle that opens at ``open_ms``."""
-
-    def end(self, symbol: str) -> int | None:
-        """Return the ms at which the symbol's tape ends, or None when it never does."""
-
-    def whole(self, symbol: str, interval: Interval) -> bool:
-        """Tell whether candles of ``interval`` can be served for the symbol."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cryptobot.market import Interval
-from infra.exchange.bars import DAY_MS, EMPTY, Bars, aggregate, bucket_open, concat, next_open
+from infra.exchange.bars import EMPTY, HOUR_MS, Bars, aggregate, bucket_open, concat
 from infra.exchange.clock import Clock
 from infra.exchange.fills import Trades
 from infra.exchange.history import History
@@ -31,10 +31,8 @@ class Present:
 
     def bar_at(self, symbol: str, at_ms: int) -> Bars:
         """Return the finest candle that holds ``at_ms``, as it will be when closed, or none."""
-        bars = self.history.day(symbol, at_ms // DAY_MS)
-        row = int(np.searchsorted(bars.open_ms, at_ms, side="right")) - 1
-        found = bars[max(row, 0) : row + 1]
-        return found if len(found) and int(found.close_ms[0]) >= at_ms else EMPTY
+        bars = self.market.finest(symbol, at_ms - HOUR_MS + 1, at_ms + 1)[-1:]
+        return bars if len(bars) and int(bars.close_ms[0]) >= at_ms else EMPTY
 
     def open_bar(self, symbol: str, now_ms: int) -> Bars:
         """Return the finest candle made of the trades up to ``now_ms``; none without a trade."""
@@ -47,7 +45,7 @@ class Present:
         """Return candles that open in ``[start_ms, end_ms)``, the one still open included."""
         end = min(end_ms, now_ms + 1)
         opened = bucket_open(now_ms, interval, zone_ms)
-        closed = self.history.candles(symbol, interval, start_ms, min(end, opened), zone_ms)
+        closed = self.market.candles(symbol, interval, start_ms, min(end, opened), zone_ms)
         if end <= opened:
             return closed
         return concat([closed, self.open_candle(symbol, interval, now_ms, zone_ms)])
@@ -59,10 +57,7 @@ class Present:
             return EMPTY
         running = self.open_bar(symbol, now_ms)
         before = int(running.open_ms[0]) if len(running) else now_ms
-        minutes = (
-            self.history.candles(symbol, Interval.MINUTE_1, opened, before) if before > opened else EMPTY
-        )
-        return aggregate(concat([minutes, running]), interval, zone_ms)
+        return aggregate(concat([self.market.finest(symbol, opened, before), running]), interval, zone_ms)
 
 
 def partial(bar: Bars, trades: Trades, now_ms: int) -> Bars:
@@ -91,5 +86,3 @@ def partial(bar: Bars, trades: Trades, now_ms: int) -> Bars:
     }
     return Bars(**{name: np.array([value], np.int64) for name, value in values.items()})
 
-
-__all__ = ["Present", "next_open", "partial"]

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryptobot.market import Interval
-from infra.exchange.bars import DAY_MS, MINUTE_MS, Bars
+from infra.exchange.bars import DAY_MS, HOUR_MS, MINUTE_MS, Bars, aggregate, concat, grid
 from infra.exchange.instruments import Instrument
+from infra.exchange.recent import Recent
 from infra.exchange.walk import Walk
 
 Floats = NDArray[np.float64]
@@ -62,6 +63,8 @@ class SyntheticMarket:
     ) -> None:
         self._seed = seed
         self._strength = signal_strength
+        self._recent_days: Recent[tuple[str, int], Bars] = Recent(96)
+        self._recent_hours: Recent[tuple[str, int], Bars] = Recent(16_384)
         self._profiles = {symbol: _PROFILES.get(symbol, _OTHER) for symbol in symbols}
         self.instruments = {
             symbol: Instrument(symbol, profile.price_decimals, profile.quantity_decimals)
@@ -88,9 +91,27 @@ class SyntheticMarket:
         """Return None: the market never ends."""
         return None
 
-    def whole(self, symbol: str, interval: Interval) -> bool:
+    def serves(self, symbol: str, interval: Interval) -> bool:
         """Return True: all intervals are made of minutes and their trades."""
         return True
+
+    def finest(self, symbol: str, start_ms: int, end_ms: int) -> Bars:
+        """Return the minutes that open in ``[start_ms, end_ms)``."""
+        return concat([self._minutes(symbol, day) for day in _days(start_ms, end_ms)]).between(start_ms, end_ms)
+
+    def candles(self, symbol: str, interval: Interval, start_ms: int, end_ms: int, zone_ms: int = 0) -> Bars:
+        """Return the candles of ``interval`` that open in ``[start_ms, end_ms)``."""
+        start, end = grid(interval, start_ms, end_ms, zone_ms)
+        whole_hours = interval.milliseconds >= HOUR_MS and zone_ms % HOUR_MS == 0
+        source = self._hours if whole_hours else self._minutes
+        bars = concat([source(symbol, day) for day in _days(start, end)]).between(start, end)
+        return aggregate(bars, interval, zone_ms).between(start_ms, end_ms)
+
+    def _minutes(self, symbol: str, day: int) -> Bars:
+        return self._recent_days.get((symbol, day), lambda: self.day(symbol, day))
+
+    def _hours(self, symbol: str, day: int) -> Bars:
+        return self._recent_hours.get((symbol, day), lambda: aggregate(self._minutes(symbol, day), Interval.HOUR_1))
 
     def rng(self, symbol: str, open_ms: int) -> np.random.Generator:
         """Return the generator from which the trades of the minute at ``open_ms`` are drawn."""
@@ -167,6 +188,10 @@ class SyntheticMarket:
     def _rng(self, symbol: str, number: int, purpose: int) -> np.random.Generator:
         key = np.array([self._seed, zlib.crc32(symbol.encode()) << 32 | number], np.uint64)
         return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, purpose]))
+
+
+def _days(start_ms: int, end_ms: int) -> range:
+    return range(max(start_ms // DAY_MS, FIRST_DAY), (end_ms - 1) // DAY_MS + 1)
 
 
 def _at_least_one(ticks: Floats) -> NDArray[np.int64]:
