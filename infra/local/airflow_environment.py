@@ -35,7 +35,7 @@ def variables(settings: Settings, layout: Layout, secrets: Mapping[str, str]) ->
             # The migration runs before any component starts, so none of them needs to look again.
             "CHECK_MIGRATIONS": False,
         },
-        "LOGGING": {"BASE_LOG_FOLDER": layout.logs / "airflow", "COLORED_CONSOLE_LOG": False},
+        "LOGGING": {"BASE_LOG_FOLDER": layout.task_logs, "COLORED_CONSOLE_LOG": False},
         "API": {
             "HOST": "127.0.0.1",
             "PORT": settings.airflow_port,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -50,6 +51,39 @@ def read(*, create: bool) -> Installation:
     return Installation(chosen, _settings(variables), layout, variables)
 
 
+def save(installation: Installation) -> None:
+    """Note what runs, so that later commands find it whatever their own environment says.
+
+    Secrets are not in the note; they stay where they are, in ``.env``.
+    """
+    kept = {
+        name: value
+        for name, value in installation.variables.items()
+        if _is_setting(name) and name not in dotenv.GENERATED
+    }
+    market = installation.market
+    note = installation.layout.run_note
+    note.touch(mode=0o600)
+    note.write_text(json.dumps({"name": market.name, "title": market.title, "variables": kept}, indent=1))
+
+
+def running() -> Installation:
+    """Return the installation that :func:`save` noted.
+
+    Raises
+    ------
+    LocalRunError
+        When nothing was started.
+    """
+    layout = Layout.of_environment()
+    if not layout.run_note.exists():
+        raise LocalRunError(f"nothing runs from {layout.state}; start it with `make run`")
+    note = json.loads(layout.run_note.read_text())
+    variables = {**dotenv.read(dotenv.path()), **os.environ, **note["variables"]}
+    chosen = market.Market(note["name"], note["title"], {})
+    return Installation(chosen, _settings(variables), replace(layout, market=chosen.name), variables)
+
+
 def _settings(variables: Mapping[str, str]) -> Settings:
     os.environ.update({name: value for name, value in variables.items() if _is_setting(name)})
     try:
@@ -63,4 +97,4 @@ def _settings(variables: Mapping[str, str]) -> Settings:
 
 
 def _is_setting(name: str) -> bool:
-    return name.startswith("CRYPTOBOT_") or name in {"EXCHANGE", "REPLAY_DIR"}
+    return name.startswith(("CRYPTOBOT_", "EXCHANGE", "REPLAY_"))

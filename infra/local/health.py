@@ -6,21 +6,19 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from cryptobot.market.topics import PARTITIONS
 from cryptobot.settings import Settings
-from cryptobot.storage.collections import SERVICE_HEALTH
+from cryptobot.storage.database import connect
+from cryptobot.storage.health import live_instances
 from infra.local import mongod
 
 Check = Callable[[], bool]
@@ -29,7 +27,6 @@ Check = Callable[[], bool]
 NOT_YET = (OSError, ValueError, PyMongoError, KafkaError)
 
 _TIMEOUT_SECONDS = 3.0
-_SILENT_AFTER = timedelta(seconds=30)
 
 
 def http(url: str) -> Check:
@@ -81,19 +78,15 @@ def airflow(url: str, component: str) -> Check:
 
 
 def reports(settings: Settings, service: str) -> Check:
-    """Return a check that an instance of ``service`` wrote lately that it is healthy."""
+    """Return a check that every live instance of ``service`` says that it is healthy."""
 
-    def seen() -> bool:
-        with MongoClient[dict[str, Any]](
-            settings.mongo_uri.get_secret_value(), serverSelectionTimeoutMS=2_000, tz_aware=True
-        ) as client:
-            lately = datetime.now(UTC) - _SILENT_AFTER
-            found = client[settings.mongo_database][SERVICE_HEALTH].find_one(
-                {"service": service, "state": "healthy", "seen_at": {"$gte": lately}}
-            )
-        return found is not None
+    def healthy() -> bool:
+        database = connect(settings)
+        with database.client:
+            instances = live_instances(database, service)
+        return bool(instances) and all(one["state"] == "healthy" for one in instances)
 
-    return seen
+    return healthy
 
 
 def file(path: Path) -> Check:

@@ -37,6 +37,11 @@ class Layout:
         return self.state / "supervisor"
 
     @property
+    def run_note(self) -> Path:
+        """What is running: its market and settings. Absent when nothing is."""
+        return self.supervisor / "run.json"
+
+    @property
     def socket(self) -> Path:
         """The supervisor's control socket; elsewhere when the state's path is too long for one."""
         usual = self.supervisor / "supervisor.sock"
@@ -69,6 +74,11 @@ class Layout:
     def docs(self) -> Path:
         """The quality reports (Data Docs)."""
         return self.data / "data_docs"
+
+    @property
+    def task_logs(self) -> Path:
+        """Logs of Airflow's tasks."""
+        return self.logs / "airflow"
 
     def log(self, service: str) -> Path:
         """Return the log file of ``service``."""

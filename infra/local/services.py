@@ -13,6 +13,9 @@ from infra.local import health, kafka, mongod
 from infra.local.layout import Layout
 
 _BIN = Path(sys.executable).parent
+STORES = frozenset({"mongod", "kafka"})
+"""What the other services write to, and which therefore stops last."""
+
 _LOOPBACK = {"127.0.0.1", "localhost"}
 
 

@@ -86,7 +86,7 @@ class Starter:
 
     def _await_health(self, service: Service) -> None:
         deadline = time.monotonic() + _LIMIT_SECONDS
-        while not _healthy(service):
+        while not is_healthy(service):
             if self._abandoned.is_set():
                 raise _AbandonedError(service.name)
             if (state := self._supervisor.states()[service.name]["statename"]) in _FAILED:
@@ -105,7 +105,8 @@ class _AbandonedError(LocalRunError):
     """Another service failed first."""
 
 
-def _healthy(service: Service) -> bool:
+def is_healthy(service: Service) -> bool:
+    """Ask the service's check once; an error that means "not yet" is False."""
     try:
         return service.check()
     except NOT_YET:

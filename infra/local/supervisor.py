@@ -1,4 +1,4 @@
-"""The supervisor of a local run: its configuration, its process, and what it is asked."""
+"""The supervisor of a local run: its process, and what it is asked."""
 
 from __future__ import annotations
 
@@ -6,74 +6,26 @@ import contextlib
 import hashlib
 import http.client
 import os
-import shlex
-import socket
 import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from cryptobot.settings import ROOT
 from infra.local.errors import LocalRunError
 from infra.local.launch import MARKER
 from infra.local.layout import Layout
-from infra.local.services import Service
+from infra.local.services import STORES, Service
+from infra.local.supervisor_configuration import configuration
+from infra.local.supervisor_socket import SocketTransport
 
 _START_LIMIT_SECONDS = 20.0
-
-
-def configuration(services: Iterable[Service], layout: Layout) -> str:
-    """Return the text of the supervisor's configuration file."""
-    folder = layout.supervisor
-    head = f"""\
-[unix_http_server]
-file = {_plain(layout.socket)}
-chmod = 0700
-
-[supervisord]
-logfile = {_plain(layout.log("supervisord"))}
-logfile_maxbytes = 10MB
-logfile_backups = 2
-pidfile = {_plain(folder / "supervisord.pid")}
-childlogdir = {_plain(layout.logs)}
-directory = {_plain(ROOT)}
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-    return "\n".join([head, *(_program(service, layout) for service in services if not service.once)])
-
-
-def _program(service: Service, layout: Layout) -> str:
-    command = shlex.join([sys.executable, "-m", "infra.local.launch", service.name, "--", *service.argv])
-    environment = ",".join(f'{name}="{_plain(value)}"' for name, value in service.environment.items())
-    return f"""\
-[program:{service.name}]
-command = {_plain(command)}
-environment = {environment}
-directory = {_plain(ROOT)}
-autostart = false
-autorestart = true
-startsecs = 1
-startretries = 20
-stopasgroup = true
-killasgroup = true
-stopwaitsecs = {service.stop_seconds}
-redirect_stderr = true
-stdout_logfile = {_plain(layout.log(service.name))}
-stdout_logfile_maxbytes = 10MB
-stdout_logfile_backups = 3
-"""
-
-
-def _plain(value: object) -> str:
-    """Return ``value`` with the percent signs doubled, which the supervisor would expand."""
-    return str(value).replace("%", "%%")
+_STOP_LIMIT_SECONDS = 30.0
+_ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
 
 
 class Supervisor:
@@ -84,9 +36,8 @@ class Supervisor:
 
     @property
     def _rpc(self) -> Any:
-        return xmlrpc.client.ServerProxy(
-            "http://localhost", transport=_Transport(self._layout.socket)
-        ).supervisor
+        transport = SocketTransport(self._layout.socket)
+        return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
 
     def pid(self) -> int | None:
         """Return the supervisor's process id, or None when it does not answer."""
@@ -95,27 +46,26 @@ class Supervisor:
         except (OSError, http.client.HTTPException):
             return None
 
-    def market(self) -> str | None:
-        """Return the name of the market whose services run, or None when none do."""
-        note = self._layout.supervisor / "market"
-        return note.read_text() if note.exists() and self.pid() else None
-
-    def ensure(self, services: list[Service], environment: Mapping[str, str]) -> None:
-        """Have a supervisor run with this configuration and environment; restart one that differs."""
-        text = configuration(services, self._layout)
-        ours = sorted((name, value) for name, value in environment.items() if _concerns_us(name))
-        digest = hashlib.sha256(repr((text, ours)).encode()).hexdigest()
+    def runs_with(self, services: Iterable[Service], environment: Mapping[str, str]) -> bool:
+        """Tell whether a supervisor runs, with this configuration and this environment."""
         note = self._layout.supervisor / "digest"
-        if self.pid() and note.exists() and note.read_text() == digest:
-            return
-        self.stop()
-        self._layout.create()
+        return (
+            self.pid() is not None
+            and note.exists()
+            and note.read_text() == self._digest(services, environment)
+        )
+
+    def launch(self, services: Sequence[Service], environment: Mapping[str, str]) -> None:
+        """Start the supervisor; it starts no service by itself."""
         file = self._layout.supervisor / "supervisord.conf"
-        file.write_text(text)
+        file.write_text(configuration(services, self._layout))
         file.chmod(0o600)
-        (self._layout.supervisor / "market").write_text(self._layout.market)
         self._start(file, {**environment, MARKER: str(self._layout.state), "SPT_NOENV": "1"})
-        note.write_text(digest)
+        (self._layout.supervisor / "digest").write_text(self._digest(services, environment))
+
+    def _digest(self, services: Iterable[Service], environment: Mapping[str, str]) -> str:
+        ours = sorted((name, value) for name, value in environment.items() if _concerns_us(name))
+        return hashlib.sha256(repr((configuration(services, self._layout), ours)).encode()).hexdigest()
 
     def _start(self, file: Path, environment: Mapping[str, str]) -> None:
         command = [str(Path(sys.executable).parent / "supervisord"), "-c", str(file)]
@@ -133,7 +83,7 @@ class Supervisor:
 
     def start(self, service: str) -> None:
         """Start ``service`` unless it runs; it may not be healthy yet when this returns."""
-        if self.states()[service]["statename"] in {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}:
+        if self.states()[service]["statename"] not in _ALIVE:
             self._rpc.startProcess(service, False)
 
     def states(self) -> dict[str, dict[str, Any]]:
@@ -144,17 +94,34 @@ class Supervisor:
         """End the supervisor and every process of the run; return how many had to be killed."""
         running = self.processes()
         with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Fault):
+            names = set(self.states())
+            self._stop_all(names - STORES)  # while what they write to is still there
+            self._stop_all(names & STORES)
             self._rpc.shutdown()
-            _gone(running, limit=60)
+            psutil.wait_procs(list(running), timeout=10)
         left = {*self.processes(), *(process for process in running if process.is_running())}
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        _gone(left, limit=10)
-        for name in ("supervisord.pid", "digest", "market"):
-            (self._layout.supervisor / name).unlink(missing_ok=True)
-        self._layout.socket.unlink(missing_ok=True)
+        psutil.wait_procs(list(left), timeout=10)
+        folder = self._layout.supervisor
+        notes = (folder / "supervisord.pid", folder / "digest", self._layout.run_note, self._layout.socket)
+        for note in notes:
+            note.unlink(missing_ok=True)
         return len(left)
+
+    def _stop_all(self, names: Iterable[str]) -> None:
+        stopping = {name for name in names if self.states()[name]["statename"] in _ALIVE}
+        for name in stopping:
+            with contextlib.suppress(xmlrpc.client.Fault):  # it has ended by itself meanwhile
+                self._rpc.stopProcess(name, False)
+        deadline = time.monotonic() + _STOP_LIMIT_SECONDS
+        while time.monotonic() < deadline:
+            if not any(
+                info["statename"] in _ALIVE for info in self.states().values() if info["name"] in stopping
+            ):
+                return
+            time.sleep(0.1)
 
     def processes(self) -> set[psutil.Process]:
         """Return every process of the run: what the supervisor started, and all that carries its mark."""
@@ -176,27 +143,3 @@ class Supervisor:
 
 def _concerns_us(name: str) -> bool:
     return name.startswith(("CRYPTOBOT_", "AIRFLOW_", "REPLAY_", "EXCHANGE", "PYSPARK_", "SPARK_"))
-
-
-def _gone(processes: Iterable[psutil.Process], limit: float) -> None:
-    psutil.wait_procs(list(processes), timeout=limit)
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=30)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-class _Transport(xmlrpc.client.Transport):
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _Connection(self._path)
