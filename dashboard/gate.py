@@ -17,6 +17,8 @@ SESSION_ENDED = 4401
 """Code with which a live connection is closed when its viewer has logged out."""
 
 _OPEN = ("/login", "/livez", "/assets/")
+_FOR_SCRIPTS = ("/_dash-", "/session")
+"""Asked for by the page's scripts, which want a status rather than the log-in page."""
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HEADERS = {
     "Content-Security-Policy": (
@@ -96,7 +98,7 @@ def _refusal(session: Session | None, headers: Headers, scope: Scope) -> Respons
         return JSONResponse({"detail": "Requests from other sites are refused."}, 403)
     if session is not None or path.startswith(_OPEN):
         return None
-    if method == "GET" and "text/html" in headers.get("accept", ""):
+    if method == "GET" and not path.startswith(_FOR_SCRIPTS):
         wanted = f"{path}?{scope['query_string'].decode()}".rstrip("?")
         return RedirectResponse(f"/login?next={quote(wanted, safe='')}", 303)
     return JSONResponse({"detail": "Log in first."}, 401)

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import dash
+import httpx
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from cryptobot.settings import Settings
 from dashboard import log_in, reports
@@ -21,13 +23,14 @@ from dashboard.sessions import SessionStore
 from dashboard.watching import Watch, Watches
 
 
-def build(settings: Settings) -> FastAPI:
+def build(settings: Settings) -> ASGIApp:
     """Return the server for these settings. One to a process: Dash keeps its pages globally."""
     sessions = SessionStore(settings.dashboard_sessions, settings.token_key.get_secret_value())
     api = ApiClient(settings.api_url, sessions)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(server: FastAPI) -> AsyncIterator[None]:
+        await _prepare(server)
         yield
         await api.close()
 
@@ -53,8 +56,17 @@ def build(settings: Settings) -> FastAPI:
     market.register(settings)
     app.layout = shell.layout
     _watch_pages(app, api, settings)
-    server.add_middleware(Gate, sessions=sessions)
-    return server
+    return Gate(server, sessions)
+
+
+async def _prepare(server: FastAPI) -> None:
+    """Let Dash find its pages and assets, which it does when its start page is first asked for.
+
+    Any other address asked for before would be answered without scripts and styles.
+    """
+    transport = httpx.ASGITransport(server)
+    async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:
+        (await client.get("/")).raise_for_status()
 
 
 def _watch_pages(app: dash.Dash, api: ApiClient, settings: Settings) -> None:

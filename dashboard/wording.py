@@ -9,6 +9,16 @@ from cryptobot.market.instant import parse_instant
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _SCALES = ((1e9, "B"), (1e6, "M"), (1e3, "k"))
 
+_QUOTE_ASSETS = ("USDT", "USDC", "FDUSD", "TUSD", "EUR", "TRY", "BTC", "ETH", "BNB")
+
+
+def pair(symbol: str) -> str:
+    """Return a symbol as people write the pair, ``BTC/USDT``; unchanged where its parts are not known."""
+    for quote in _QUOTE_ASSETS:
+        if symbol.endswith(quote) and symbol != quote:
+            return f"{symbol.removesuffix(quote)}/{quote}"
+    return symbol
+
 
 def decimals(value: float) -> int:
     """Return how many decimals a price of this size is quoted with."""
