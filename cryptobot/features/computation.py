@@ -10,6 +10,7 @@ import pandas as pd
 
 from cryptobot.features.bars import Bars
 from cryptobot.features.feature_set import FEATURE_SET
+from cryptobot.features.grid import follows, open_times_ms
 from cryptobot.market.interval import Interval
 
 CANDLE_COLUMNS = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_base")
@@ -52,7 +53,7 @@ def compute(candles: pd.DataFrame, other: pd.DataFrame | None, interval: Interva
         When candles are out of order, or hold prices that are not positive numbers.
     """
     bars = _bars(candles, other)
-    following = _follows(bars.open_ms, interval)
+    following = follows(bars.open_ms, interval)
     history, paired_history = _run_lengths(following), _run_lengths(following & _paired(bars))
     columns = {}
     with np.errstate(invalid="ignore"):
@@ -64,7 +65,7 @@ def compute(candles: pd.DataFrame, other: pd.DataFrame | None, interval: Interva
 
 
 def _bars(candles: pd.DataFrame, other: pd.DataFrame | None) -> Bars:
-    open_ms = _open_ms(candles)
+    open_ms = open_times_ms(candles)
     fields = {name: candles[name].to_numpy(np.float64) for name in CANDLE_COLUMNS}
     if (np.diff(open_ms) <= 0).any():
         at = int(np.argmax(np.diff(open_ms) <= 0)) + 1
@@ -78,22 +79,8 @@ def _bars(candles: pd.DataFrame, other: pd.DataFrame | None) -> Bars:
 
 
 def _aligned_close(open_ms: npt.NDArray[np.int64], other: pd.DataFrame) -> npt.NDArray[np.float64]:
-    closes = pd.Series(other["close"].to_numpy(np.float64), index=_open_ms(other))
+    closes = pd.Series(other["close"].to_numpy(np.float64), index=open_times_ms(other))
     return closes.reindex(open_ms).to_numpy()
-
-
-def _open_ms(candles: pd.DataFrame) -> npt.NDArray[np.int64]:
-    return candles["open_time"].to_numpy(dtype="datetime64[ms]").astype(np.int64)
-
-
-def _follows(open_ms: npt.NDArray[np.int64], interval: Interval) -> npt.NDArray[np.bool_]:
-    follows = np.zeros(len(open_ms), dtype=bool)
-    if interval is Interval.MONTH_1:
-        expected = np.array([interval.following(int(at)) for at in open_ms[:-1]], dtype=np.int64)
-        follows[1:] = open_ms[1:] == expected
-    else:
-        follows[1:] = np.diff(open_ms) == interval.milliseconds
-    return follows
 
 
 def _paired(bars: Bars) -> npt.NDArray[np.bool_]:

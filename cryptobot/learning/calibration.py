@@ -13,8 +13,11 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+PRIOR_ROWS = 50
 _FLOOR = 1e-6
 _STEPS = 50
+_CONVERGED = 1e-9
+_SLOPES = (0.05, 20.0)
 
 
 @dataclass(frozen=True)
@@ -28,39 +31,36 @@ class Calibration:
         """Return calibrated probabilities, float64 of the same shape ``(n, classes)``."""
         floored = np.maximum(np.asarray(probabilities, dtype=np.float64), _FLOOR)
         logits = np.log(floored) / self.temperature + np.asarray(self.bias)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        return _softmax(logits)
 
 
-def fit_calibration(probabilities: Array, labels: npt.NDArray[np.int64], weights: Array) -> Calibration:
-    """Return the calibration with the least weighted log loss on predictions of unseen candles.
+def fit_calibration(probabilities: Array, labels: npt.NDArray[np.int64]) -> Calibration:
+    """Return the calibration with the least log loss on predictions of candles not learned from.
 
-    The loss is convex in ``(1 / temperature, bias)``: Newton's method, deterministic.
+    The loss is convex in ``(1 / temperature, bias)``: Newton's method, deterministic. A prior as
+    heavy as :data:`PRIOR_ROWS` rows holds few predictions near no calibration at all.
     """
     log_p = np.log(np.maximum(probabilities, _FLOOR))
-    classes = log_p.shape[1]
+    rows, classes = log_p.shape
     target = np.eye(classes)[labels]
-    share = weights / weights.sum()
     # Logits are design @ theta: 1 / temperature first, then the biases of all classes but the last.
-    design = np.zeros((*log_p.shape, classes))
+    design = np.zeros((rows, classes, classes))
     design[:, :, 0] = log_p
     for k in range(classes - 1):
         design[:, k, k + 1] = 1
-    theta = np.zeros(classes)
-    theta[0] = 1.0
-    ridge = 1e-6 * np.eye(classes)
+    identity = np.eye(classes)[0]
+    theta = identity.copy()
     for _ in range(_STEPS):
         p = _softmax(design @ theta)
-        gradient = np.einsum("n,nk,nkd->d", share, p - target, design)
-        spread = np.einsum("nk,nkd,nke->nde", p, design, design)
+        gradient = np.einsum("nk,nkd->d", p - target, design) + PRIOR_ROWS * (theta - identity)
         mean = np.einsum("nk,nkd->nd", p, design)
-        hessian = np.einsum("n,nde->de", share, spread - mean[:, :, None] * mean[:, None, :])
-        step = np.linalg.solve(hessian + ridge, gradient)
+        curvature = np.einsum("nk,nkd,nke->de", p, design, design) - mean.T @ mean
+        step = np.linalg.solve(curvature + PRIOR_ROWS * np.eye(classes), gradient)
         theta = theta - step
-        if np.abs(step).max() < 1e-9:
+        if np.abs(step).max() < _CONVERGED:
             break
-    slope = float(np.clip(theta[0], 0.05, 20.0))
-    return Calibration(1 / slope, (*(float(b) for b in theta[1:]), 0.0))
+    slope = float(np.clip(theta[0], *_SLOPES))
+    return Calibration(1 / slope, (*(float(bias) for bias in theta[1:]), 0.0))
 
 
 def _softmax(logits: Array) -> Array:

@@ -1,0 +1,89 @@
+"""From an evaluated candidate to a signed bundle and the record of its backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version as installed
+from typing import Any
+
+import numpy as np
+from pydantic import SecretStr
+
+from cryptobot.features import FEATURE_SET
+from cryptobot.learning.dataset import Dataset
+from cryptobot.learning.evaluation import MEAN, Evaluation
+from cryptobot.learning.gate import Verdict
+from cryptobot.learning.training import FinalModel, golden_positions
+from cryptobot.serving.bundle import open_bundle, write_bundle
+from cryptobot.serving.manifest import FeatureSchema, GoldenRow, Manifest, Window
+
+_LIBRARIES = ("numpy", "onnxruntime", "scikit-learn", "skl2onnx", "ta-lib", "xgboost", "onnxmltools")
+
+
+def pack(
+    dataset: Dataset,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    log_losses: Mapping[str, float],
+    finals: Mapping[str, FinalModel],
+    *,
+    other_symbol: str | None,
+    created_at: datetime,
+    key: SecretStr,
+) -> tuple[Manifest, bytes]:
+    """Return the manifest and the bundle of the candidate that ``evaluation`` judged.
+
+    The bundle is opened again and must score its golden rows as the original models did;
+    otherwise :class:`~cryptobot.serving.bundle.BundleCorruptError` is raised.
+    """
+    members = sorted(finals) if evaluation.algorithm == MEAN else [evaluation.algorithm]
+    manifest = Manifest(
+        symbol=dataset.symbol,
+        other_symbol=other_symbol,
+        interval=dataset.interval.value,
+        algorithm=evaluation.algorithm,
+        created_at=created_at.replace(microsecond=0),
+        feature_set=FeatureSchema(version=FEATURE_SET.version, names=dataset.names),
+        window=Window(start=dataset.open_time[0], end=dataset.open_time[-1]),
+        libraries={name: installed(name) for name in _LIBRARIES},
+        metrics=_metrics(dataset, evaluation, log_losses),
+        calibration=evaluation.calibration,
+        thresholds=evaluation.thresholds,
+        fit=verdict.fit,
+        reasons=verdict.reasons,
+        golden_rows=_golden_rows(dataset, evaluation, [finals[name] for name in members]),
+    )
+    finished, data = write_bundle(manifest, {name: finals[name].onnx for name in members}, key)
+    open_bundle(data, key).check_golden_rows()
+    return finished, data
+
+
+def backtest_document(manifest: Manifest) -> dict[str, Any]:
+    """Return the record of a version's backtest for ``backtests``."""
+    document = manifest.document()
+    kept = ("symbol", "interval", "algorithm", "created_at", "window", "fit", "reasons", "metrics")
+    return {"_id": manifest.version, **{name: document[name] for name in kept}}
+
+
+def _metrics(dataset: Dataset, evaluation: Evaluation, log_losses: Mapping[str, float]) -> dict[str, Any]:
+    strategies = {"strategy": evaluation.strategy, **evaluation.baselines}
+    return {
+        **evaluation.metrics,
+        "log_loss_by_algorithm": dict(log_losses),
+        "gain_by_fold": list(evaluation.fold_gains),
+        "backtest": {name: figures.document() for name, figures in strategies.items()},
+        "candles": dataset.candles,
+        "labels": len(dataset.labels),
+    }
+
+
+def _golden_rows(
+    dataset: Dataset, evaluation: Evaluation, members: list[FinalModel]
+) -> tuple[GoldenRow, ...]:
+    rows = dataset.rows[golden_positions(dataset)]
+    mean = np.mean([member.golden_probabilities for member in members], axis=0)
+    return tuple(
+        GoldenRow(features=tuple(map(float, row)), probabilities=tuple(map(float, probabilities)))
+        for row, probabilities in zip(rows, evaluation.calibration.apply(mean), strict=True)
+    )
