@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
+CODE := airflow/dags api benchmarks cryptobot dashboard expectations infra spark_jobs streaming tests
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -36,7 +37,8 @@ check: env ## ruff, mypy, import-linter, duplicate and secret scan
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m infra.local.scan
+	$(BIN)/pylint $(CODE)
+	git ls-files -z --cached --others --exclude-standard | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
 
 bench: env ## the benchmarks: make bench [NAME=historical]
 	$(BIN)/python -m benchmarks $(NAME)
