@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -9,7 +10,7 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from cryptobot.market.topics import PARTITIONS
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 SINK_GROUP = "streaming-sink"
 BUFFER_BYTES = 64 * 1024 * 1024
 """What may wait for Kafka in memory: about half an hour of two pairs, or a minute at 5,000 a second."""
+CONNECT_MS = 3_000
 RETRY_S = 1.0
 _DELIVERY_TIMEOUT_MS = 3_600_000
 
@@ -26,7 +28,7 @@ Headers = list[tuple[str, bytes]]
 
 def ensure_topics(bootstrap: str) -> None:
     """Create what is missing of the product's topics. Raises ``KafkaError`` when Kafka is away."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=5_000)
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=CONNECT_MS)
     try:
         missing = {
             name: {"num_partitions": parts, "replication_factor": -1}
@@ -46,7 +48,7 @@ def connect_consumer(bootstrap: str, **config: Any) -> KafkaConsumer:
     """Return a consumer of the sink's group that commits only when told to."""
     return KafkaConsumer(
         bootstrap_servers=bootstrap,
-        bootstrap_timeout_ms=5_000,
+        bootstrap_timeout_ms=CONNECT_MS,
         group_id=SINK_GROUP,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -80,6 +82,8 @@ class Publisher:
         self._lock = threading.RLock()
         self._waiting: deque[_Record] = deque()
         self._waiting_bytes = 0
+        self._announced: Any = None
+        self._answered = True
         self._producer: KafkaProducer | None = None
         self._closing = threading.Event()
         self._broken = threading.Event()
@@ -88,9 +92,9 @@ class Publisher:
         self._connector.start()
 
     @property
-    def connected(self) -> bool:
-        """Whether records are being handed to Kafka."""
-        return not self._broken.is_set()
+    def answered(self) -> bool:
+        """Whether Kafka acknowledged the last announcement before the next one was due."""
+        return self._answered and not self._broken.is_set()
 
     @property
     def waiting(self) -> int:
@@ -118,10 +122,11 @@ class Publisher:
             self._settle()
 
     def announce(self, topic: str, value: bytes, key: bytes) -> None:
-        """Send a record that is of no use later: dropped while Kafka is away."""
+        """Send a record that is of no use later: dropped while the one before is not acknowledged."""
         with self._lock:
-            if self._producer is not None and not self._broken.is_set():
-                self._hand_over(_Record(None, topic, value, key, None))
+            self._answered = self._announced is None or self._announced.is_done
+            if self._answered:
+                self._announced = self._hand_over(_Record(None, topic, value, key, None)).future
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is acknowledged; false when ``timeout_s`` passed before."""
@@ -140,7 +145,7 @@ class Publisher:
         self._broken.set()
         self._connector.join(timeout=6)
         if self._producer is not None:
-            self._producer.close(timeout=1)
+            _close(self._producer)
 
     def _hand_over(self, record: _Record) -> _Record:
         if self._producer is None or self._broken.is_set():
@@ -186,18 +191,19 @@ class Publisher:
                 continue
             with self._lock:
                 old, self._producer = self._producer, producer
+                self._announced = None
                 self._broken.clear()
                 self._waiting = deque(
                     self._hand_over(record._replace(future=None)) for record in self._waiting
                 )
             if old is not None:
-                old.close(timeout=0)
+                _close(old)
 
     def _connect(self) -> KafkaProducer:
         ensure_topics(self._bootstrap)
         producer = KafkaProducer(
             bootstrap_servers=self._bootstrap,
-            bootstrap_timeout_ms=5_000,
+            bootstrap_timeout_ms=CONNECT_MS,
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
@@ -211,3 +217,8 @@ class Publisher:
         for topic in PARTITIONS:
             producer.partitions_for(topic)  # known beforehand, so that sending never waits for it
         return producer
+
+
+def _close(producer: KafkaProducer) -> None:
+    with contextlib.suppress(KafkaTimeoutError):  # what it still holds is in the publisher's hands
+        producer.close(timeout=1)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
+import pymongo
 from pymongo.errors import PyMongoError
 
 from cryptobot.market.topics import HEARTBEAT
@@ -94,7 +95,8 @@ class Heartbeat(threading.Thread):
         self._ending.set()
         self.join(timeout=2)
         try:
-            health.withdraw_health(self._database, self._service, self.instance)
+            with pymongo.timeout(1):
+                health.withdraw_health(self._database, self._service, self.instance)
         except PyMongoError as error:
             log.warning("the health record stays behind: MongoDB is away (%s)", type(error).__name__)
 
@@ -108,10 +110,11 @@ class Heartbeat(threading.Thread):
         }
         beat = {"service": self._service, "instance": self.instance, "at": datetime.now(UTC), **detail}
         self._publisher.announce(HEARTBEAT, orjson.dumps(beat), self._service.encode())
-        healthy = pulse.problem is None and self._publisher.connected
+        healthy = pulse.problem is None and self._publisher.answered
         state: Literal["healthy", "unhealthy"] = "healthy" if healthy else "unhealthy"
         try:
-            health.report_health(self._database, self._service, self.instance, state, detail)
+            with pymongo.timeout(2):
+                health.report_health(self._database, self._service, self.instance, state, detail)
         except PyMongoError as error:
             if self._stored:
                 log.warning("health cannot be recorded, MongoDB is away: %s", type(error).__name__)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pymongo
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from pymongo.errors import PyMongoError
@@ -28,6 +29,8 @@ BATCH = 5_000
 BATCH_WAIT_MS = 100
 BATCH_BYTES = 64 * 1024
 """A fetch is answered when this much is there, or after the wait: few wake-ups when little happens."""
+WRITE_S = 4.0
+"""A write that takes longer is tried again: the stop must not wait for a MongoDB that is away."""
 RETRY_S = 1.0
 
 
@@ -50,7 +53,8 @@ class Sink:
         """Consume until the stop; Kafka or MongoDB away is waited out."""
         while not self._stop.is_set():
             try:
-                ensure_collections(self._database)
+                with pymongo.timeout(WRITE_S):
+                    ensure_collections(self._database)
                 consumer = self._subscribe()
             except (KafkaError, PyMongoError) as error:
                 self._wait(f"cannot start: {error!r}")
@@ -120,8 +124,9 @@ class Sink:
     def _write(
         self, kept: list[tuple[Document, Any]], latest: list[tuple[Document, Any]]
     ) -> list[tuple[Any, str]]:
-        inserts = live.insert_new(self._database, [made for made, _ in kept])
-        replaced = live.keep_latest(self._database, [made for made, _ in latest])
+        with pymongo.timeout(WRITE_S):
+            inserts = live.insert_new(self._database, [made for made, _ in kept])
+            replaced = live.keep_latest(self._database, [made for made, _ in latest])
         self.new += inserts.inserted
         return [(kept[at][1], reason) for at, reason in inserts.refused] + [
             (latest[at][1], reason) for at, reason in replaced.refused
