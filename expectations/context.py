@@ -71,7 +71,7 @@ def _config(docs: Path, results: Path) -> DataContextConfig:
                 "store_backend": _folder(docs),
                 "site_index_builder": {
                     "class_name": "DefaultSiteIndexBuilder",
-                    "view": {"module_name": _VIEWS, "class_name": "IndexPage"},
+                    "view": {"module_name": _VIEWS, "class_name": "IndexPage", "results_dir": str(results)},
                 },
                 "site_section_builders": {
                     "expectations": "None",

@@ -12,7 +12,7 @@ from great_expectations.expectations import core as gxe
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 
-from expectations.frames import CANDLE_COLUMNS, PRICE_COLUMNS, VOLUME_COLUMNS
+from expectations.frames import CANDLE_COLUMNS, GRID_COLUMNS, PRICE_COLUMNS, VOLUME_COLUMNS
 
 CRITICAL, WARNING, INFO = FailureSeverity.CRITICAL, FailureSeverity.WARNING, FailureSeverity.INFO
 
@@ -47,9 +47,9 @@ def historical_suite(
         name=name,
         expectations=[
             *expected,
-            _rows("The range has every candle of the grid", grid_rows, WARNING),
+            _rows("The range has every candle of the grid (warning)", grid_rows, WARNING),
             gxe.ExpectTableColumnsToMatchSet(
-                column_set=[*CANDLE_COLUMNS, "off_grid", "missing_before"],
+                column_set=[*CANDLE_COLUMNS, *GRID_COLUMNS],
                 exact_match=True,
                 severity=CRITICAL,
                 description="A candle has exactly the agreed fields",
@@ -96,7 +96,7 @@ def _candle_figures() -> list[Expectation]:
             min_value=1,
             mostly=0.95,
             severity=INFO,
-            description="At least 95 % of candles saw a trade",
+            description="At least 95 % of candles saw a trade (info)",
         ),
     ]
 
@@ -110,20 +110,17 @@ def _candle_times(now: datetime) -> list[Expectation]:
             severity=CRITICAL,
             description="Every candle had closed by the exchange's clock",
         ),
-        gxe.ExpectColumnValuesToBeBetween(
-            column="missing_before",
-            max_value=0,
-            severity=WARNING,
-            description="No candle of the grid is missing before another",
+        gxe.ExpectColumnValuesToBeNull(
+            column="gap_before", severity=WARNING, description="No candle of the grid is missing (warning)"
         ),
-        gxe.ExpectColumnValuesToBeInSet(
-            column="off_grid", value_set=[False], severity=WARNING, description="Candles open on the grid"
+        gxe.ExpectColumnValuesToBeNull(
+            column="off_grid", severity=WARNING, description="Candles open on the grid (warning)"
         ),
     ]
 
 
 def _rows(text: str, count: int, severity: FailureSeverity = CRITICAL) -> Expectation:
-    return gxe.ExpectTableRowCountToEqual(value=count, severity=severity, description=f"{text} ({count:,})")
+    return gxe.ExpectTableRowCountToEqual(value=count, severity=severity, description=f"{text}: {count:,}")
 
 
 def _no_nulls(column: str) -> Expectation:
