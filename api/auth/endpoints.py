@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from api.auth import login
 from api.auth.dependencies import Reader
-from api.auth.schemas import PasswordForm, RefreshRequest, Tokens
+from api.auth.schemas import PasswordForm, RefreshRequest, SessionForm, Tokens
 from api.auth.sessions import COOKIE, destination, refuse_cross_site, set_session
 from api.problems import Forbidden, TooManyRequests, Unauthorized
 from api.services import Shared
@@ -50,15 +50,10 @@ async def session(reader: Reader, request: Request, services: Shared) -> Respons
 
 
 @router.post("/session/form", include_in_schema=False)
-async def session_form(
-    form: Annotated[PasswordForm, Form()],
-    request: Request,
-    services: Shared,
-    following: Annotated[str, Form(alias="next", max_length=500)] = "/quality/",
-) -> Response:
+async def session_form(form: Annotated[SessionForm, Form()], request: Request, services: Shared) -> Response:
     """Take the browser's log-in form, and go on to the page that was asked for."""
     refuse_cross_site(request)
-    target = destination(following)
+    target = destination(form.following)
     try:
         user = await login.authenticate(services, form.username, form.password, _address(request))
         login.require_scope(user, "read")

@@ -21,6 +21,12 @@ class PasswordForm(BaseModel):
     )
 
 
+class SessionForm(PasswordForm):
+    """The browser's log-in form."""
+
+    following: str = Field("/quality/", alias="next", max_length=500)
+
+
 class RefreshRequest(BaseModel):
     """A refresh token, to be used up or revoked."""
 

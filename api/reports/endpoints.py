@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from api.auth.sessions import destination, may_read
@@ -40,9 +41,11 @@ _FAILED = {
 
 
 @router.get("/login")
-async def login_page(following: str = "/quality/", failed: str = "", *, request: Request) -> HTMLResponse:
+async def login_page(
+    following: Annotated[str, Query(alias="next", max_length=500)] = "/quality/", failed: str = ""
+) -> HTMLResponse:
     """Answer the log-in form."""
-    target = destination(request.query_params.get("next", following))
+    target = destination(following)
     message = _FAILED.get(failed, "")
     page = _LOGIN_PAGE.substitute(
         next=escape(target, quote=True),

@@ -142,6 +142,12 @@ def quarantine(database: Database[Document], version: str, reason: str) -> bool:
     return marked.modified_count == 1
 
 
+def record_verdict(database: Database[Document], version: str, promoted: bool, reason: str) -> None:
+    """Keep with the manifest what was decided of the model when it challenged, and why."""
+    verdict = {"promoted": promoted, "reason": reason, "at": datetime.now(UTC)}
+    database[MODELS].update_one({"_id": version}, {"$set": {"verdict": verdict}})
+
+
 def _point(
     database: Database[Document],
     symbol: str,

@@ -96,7 +96,8 @@ class ChampionStore:
         self._ending.set()
         self._changed.set()
         for thread in self._threads:
-            thread.join(timeout=5)
+            if thread.is_alive():
+                thread.join(timeout=5)
 
     def _follow(self) -> None:
         away = False
@@ -108,6 +109,10 @@ class ChampionStore:
                 if not away:
                     log.warning("champions cannot be followed, those loaded serve on: %s", error)
                 away = True
+                self._ending.wait(1)
+            except Exception:
+                # Whatever it is, a worker that no longer follows would serve an old model for ever.
+                log.exception("champions cannot be followed, trying again")
                 self._ending.wait(1)
 
     def _follow_stream(self) -> None:

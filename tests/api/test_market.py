@@ -79,9 +79,8 @@ class TestCandles:
         both = [item["close"] for item in second["items"] + first["items"]]
         assert both == [d["close"] for d in documents[:8]]
 
-    @pytest.mark.parametrize(
-        ("query", "status", "word"),
-        [
+    async def test_what_is_wrong_is_named(self, client: httpx.AsyncClient) -> None:
+        for query, status, word in (
             ("symbol=DOGEUSDT&interval=15m", 404, "DOGEUSDT"),
             ("symbol=BTCUSDT&interval=15minutes", 422, "interval"),
             ("symbol=BTCUSDT&interval=15m&limit=0", 422, "limit"),
@@ -92,15 +91,11 @@ class TestCandles:
             ("symbol=BTCUSDT&interval=15m&start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z", 422, "end"),
             ("symbol=BTCUSDT&interval=15m&cursor=garbage", 422, "cursor"),
             ("interval=15m", 422, "symbol"),
-        ],
-    )
-    async def test_what_is_wrong_is_named(
-        self, client: httpx.AsyncClient, query: str, status: int, word: str
-    ) -> None:
-        response = await client.get(f"/v1/candles?{query}")
-        assert response.status_code == status
-        assert response.headers["content-type"] == "application/problem+json"
-        assert word in response.json()["detail"]
+        ):
+            response = await client.get(f"/v1/candles?{query}")
+            assert response.status_code == status, query
+            assert response.headers["content-type"] == "application/problem+json"
+            assert word in response.json()["detail"]
 
 
 class TestTicker:

@@ -1,0 +1,76 @@
+"""Promotion: whether a challenger is to serve instead of the champion, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.database import Database
+
+from cryptobot.serving import registry
+
+Document = dict[str, Any]
+
+MARGIN = 0.001
+"""Log-loss skill by which a challenger must be ahead: less is noise, and a swap is not free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to promote, and the reason, which is recorded either way."""
+
+    promote: bool
+    reason: str
+
+
+def decide_promotion(champion: Document | None, challenger: Document) -> Decision:
+    """Hold a challenger's manifest against the champion's.
+
+    The first model of a symbol is promoted so that there is something to serve. After that a
+    model that beats the baselines (``fit``) goes before one that does not, and among equals the
+    one with more skill out of sample, by :data:`MARGIN`. Skill is ``1 - log loss / log loss of
+    the base rates``, each on the model's own test windows: comparable between periods.
+    """
+    if champion is None:
+        return Decision(True, f"first model of {challenger['symbol']}")
+    if champion["state"] == "quarantined":
+        return Decision(True, f"the champion is quarantined: {champion['quarantine_reason']}")
+    if challenger["fit"] != champion["fit"]:
+        better, worse = ("challenger", "champion") if challenger["fit"] else ("champion", "challenger")
+        return Decision(challenger["fit"], f"the {better} beats the baselines, the {worse} does not")
+    ahead = skill(challenger) - skill(champion)
+    figures = f"skill {skill(challenger):+.4f} against the champion's {skill(champion):+.4f}"
+    if ahead < MARGIN:
+        return Decision(False, f"not better by {MARGIN}: {figures}")
+    return Decision(True, f"better out of sample: {figures}")
+
+
+def skill(manifest: Document) -> float:
+    """Return the share of the base rates' log loss that the model saves; above 0 is better than they."""
+    metrics = manifest["metrics"]
+    return float(1 - metrics["log_loss"] / metrics["log_loss_baseline"])
+
+
+def promote_challengers(database: Database[Document], symbols: Iterable[str]) -> dict[str, Document]:
+    """Decide on the newest challenger of each symbol, act on it and record the reason.
+
+    Returns
+    -------
+    dict
+        For each symbol ``promoted``, ``version`` (of the challenger; ``None`` without one) and ``reason``.
+    """
+    return {symbol: _settle(database, symbol) for symbol in symbols}
+
+
+def _settle(database: Database[Document], symbol: str) -> Document:
+    challenger = registry.newest_challenger(database, symbol)
+    if challenger is None:
+        return {"promoted": False, "version": None, "reason": f"{symbol} has no new model"}
+    pointer = registry.champion(database, symbol)
+    champion = registry.model(database, pointer["version"]) if pointer else None
+    decision = decide_promotion(champion, challenger)
+    if decision.promote:
+        registry.promote(database, symbol, challenger["_id"], decision.reason)
+    registry.record_verdict(database, challenger["_id"], decision.promote, decision.reason)
+    return {"promoted": decision.promote, "version": challenger["_id"], "reason": decision.reason}
