@@ -31,20 +31,20 @@ def routes(api: ApiClient, sessions: SessionStore) -> APIRouter:
     @router.post("/login")
     async def log_in(
         request: Request,
-        user: Annotated[str, Form()] = "",
+        username: Annotated[str, Form()] = "",
         password: Annotated[str, Form()] = "",
         next: Annotated[str, Form()] = "/",
     ) -> Response:
         try:
-            tokens = await api.log_in(user, password)
+            tokens = await api.log_in(username, password)
         except ApiRefusedError as refusal:
-            return _page(next, user, _sentence(str(refusal)), status=401)
+            return _page(next, username, _sentence(str(refusal)), status=401)
         except ApiAwayError as away:
-            return _page(next, user, f"You cannot be logged in now: {away}; try again soon.", status=503)
+            return _page(next, username, f"You cannot be logged in now: {away}; try again soon.", status=503)
         answer = RedirectResponse(_local(next), 303)
         answer.set_cookie(
             COOKIE,
-            await sessions.begin(user, tokens),
+            await sessions.begin(username, tokens),
             max_age=LIFETIME_SECONDS,
             httponly=True,
             samesite="lax",

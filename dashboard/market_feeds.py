@@ -31,17 +31,28 @@ class MarketFeeds:
         self._candles: list[Document] = []
         self._bars: list[chart.Bar] = []
         self._open_bar: chart.Bar | None = None
+        self._tickers: dict[str, Document] | None = None
         self._signals: dict[str, list[Document]] = {}
 
     def feeds(self) -> list[Feed]:
         """Return the feeds, what is looked at first first."""
         return [
+            Feed(self.ages, every_seconds=1),
             Feed(self.candles, every_seconds=2),
             Feed(self.prices, every_seconds=1),
             Feed(self.signals, every_seconds=5),
             Feed(self.models, every_seconds=10),
             Feed(self.pipeline, every_seconds=10),
         ]
+
+    async def ages(self) -> None:
+        """Show how old each price is; asks nothing, so that prices age while the API is away."""
+        now = datetime.now(UTC)
+        if self._tickers is None:
+            return
+        for symbol in self._symbols:
+            text, style = cards.staleness(self._tickers.get(symbol), now)
+            self._page.show(part(symbol, "staleness"), children=text, className=style)
 
     async def candles(self) -> None:
         """Show the chart; later only the bars that have closed since."""
@@ -64,14 +75,10 @@ class MarketFeeds:
             self._tick(ticks)
 
     async def prices(self) -> None:
-        """Show each symbol's price and its age, and the price in the chart's open bar."""
-        now = datetime.now(UTC)
-        tickers = {ticker["symbol"]: ticker for ticker in await self._items("/v1/ticker")}
+        """Show each symbol's price and day, and the price in the chart's open bar."""
+        self._tickers = {ticker["symbol"]: ticker for ticker in await self._items("/v1/ticker")}
         for symbol in self._symbols:
-            ticker = tickers.get(symbol)
-            text, style = cards.staleness(ticker, now)
-            self._page.show(part(symbol, "staleness"), children=text, className=style)
-            if ticker is None:
+            if (ticker := self._tickers.get(symbol)) is None:
                 continue
             percent = ticker["change_24h_pct"]
             self._page.show(part(symbol, "price"), children=wording.price(ticker["price"]))
@@ -81,7 +88,7 @@ class MarketFeeds:
                 className=f"change {wording.direction(percent)}",
             )
             self._page.show(part(symbol, "range"), children=cards.day_range(ticker))
-        if (ticker := tickers.get(self._symbol)) and self._bars:
+        if (ticker := self._tickers.get(self._symbol)) and self._bars:
             self._open_bar = chart.open_bar(
                 self._bars, self._open_bar, ticker["price"], ticker["event_time"], self._interval
             )
@@ -123,7 +130,8 @@ class MarketFeeds:
     def _show_chart(self) -> None:
         arrows = chart.markers(self._signals.get(self._symbol, []), self._bars, self._interval)
         self._page.show("chart", series=chart.series(self._candles, self._bars, arrows))
-        note = f"No {self._interval} candles of {self._symbol} yet: the pipeline has still to read them."
+        missing = f"{self._interval} candles of {wording.pair(self._symbol)}"
+        note = f"No {missing} yet: the pipeline has still to read them."
         self._page.show("chart-note", children=note, hidden=bool(self._bars))
 
     def _tick(self, ticks: list[tuple[str, Document]]) -> None:

@@ -59,12 +59,12 @@
       return pressed.symbol;
     },
 
-    view(symbol, interval, ids) {
+    view(symbol, interval, pairs, ids) {
       view = { symbol, interval, page, attempt: 0 };
       heard = Date.now();
       const address = "/market/" + symbol + "?interval=" + interval;
       if (location.pathname + location.search !== address) history.replaceState(history.state, "", address);
-      document.title = symbol + " · CryptoBot";
+      document.title = pairs.find((pair) => pair.value === symbol).label + " · CryptoBot";
       return [view, ids.map((id) => String(id.symbol === symbol))];
     },
 

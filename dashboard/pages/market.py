@@ -9,6 +9,7 @@ import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
 
 from cryptobot.settings import Settings
+from dashboard import wording
 from dashboard.parts import cards, chart, signals
 from dashboard.parts.aria import aria
 
@@ -23,7 +24,7 @@ def register(settings: Settings) -> None:
     dash.register_page(
         "market_symbol",
         path_template="/market/<symbol>",
-        title=lambda symbol=None: f"{symbol} · CryptoBot",
+        title=lambda symbol="": f"{wording.pair(symbol)} · CryptoBot",
         layout=layout,
     )
     clientside_callback(
@@ -38,6 +39,7 @@ def register(settings: Settings) -> None:
         Output({"type": "card", "symbol": ALL}, "aria-pressed"),
         Input("symbol", "value"),
         Input("interval", "value"),
+        State("symbol", "data"),
         State({"type": "card", "symbol": ALL}, "id"),
     )
     clientside_callback(
@@ -59,6 +61,8 @@ def _layout(settings: Settings, symbol: str | None, interval: str | None) -> htm
             role="status",
         )
     chosen = interval if interval and interval in settings.intervals else settings.signal_interval
+    pairs = {name: wording.pair(name) for name in settings.symbols}
+    intervals = {name: name for name in settings.intervals}
     return html.Div(
         [
             dcc.Store(id="view"),
@@ -69,8 +73,8 @@ def _layout(settings: Settings, symbol: str | None, interval: str | None) -> htm
                 [
                     html.Div(
                         [
-                            _choice("symbol", settings.symbols, shown, "Symbol"),
-                            _choice("interval", settings.intervals, chosen, "Interval"),
+                            _choice("symbol", "Pair", pairs, shown),
+                            _choice("interval", "Interval", intervals, chosen),
                         ],
                         className="choices",
                     ),
@@ -97,5 +101,6 @@ def _layout(settings: Settings, symbol: str | None, interval: str | None) -> htm
     )
 
 
-def _choice(name: str, values: tuple[str, ...], chosen: str, label: str) -> dmc.SegmentedControl:
-    return dmc.SegmentedControl(id=name, data=list(values), value=chosen, size="sm", **aria(label=label))
+def _choice(name: str, label: str, values: dict[str, str], chosen: str) -> dmc.SegmentedControl:
+    data = [{"value": value, "label": shown} for value, shown in values.items()]
+    return dmc.SegmentedControl(id=name, data=data, value=chosen, size="sm", **aria(label=label))

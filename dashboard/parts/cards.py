@@ -27,7 +27,7 @@ def part(symbol: str, name: str) -> dict[str, str]:
 def card(symbol: str) -> html.Article:
     """Return the symbol's card, empty until the first update; pressed, it opens the chart."""
     pick = html.Button(
-        symbol, id={"type": "card", "symbol": symbol}, className="pick", title="Show the chart"
+        wording.pair(symbol), id={"type": "card", "symbol": symbol}, className="pick", title="Show the chart"
     )
     return html.Article(
         [

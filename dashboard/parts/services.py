@@ -11,7 +11,7 @@ from dash import html
 
 from dashboard import wording
 
-SILENT_SECONDS = 30
+SILENT_SECONDS = 15
 """A service that has not reported for this long counts as silent."""
 
 

@@ -26,7 +26,7 @@ _THEME = {
 """The grid takes the page's own colours, and so follows it from light to dark."""
 _COLUMNS: list[dict[str, Any]] = [
     {"field": "candle", "headerName": "Candle (UTC)", "minWidth": 160, "sort": "desc"},
-    {"field": "symbol", "headerName": "Symbol", "minWidth": 110, "filter": True},
+    {"field": "pair", "headerName": "Pair", "minWidth": 110, "filter": True},
     {
         "field": "signal",
         "headerName": "Signal",
@@ -53,7 +53,7 @@ def rows(signals: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
         {
             "id": signal["id"],
             "candle": wording.clock(signal["open_time"]),
-            "symbol": signal["symbol"],
+            "pair": wording.pair(signal["symbol"]),
             "kind": signal["signal"],
             "signal": _WORDS[signal["signal"]],
             "confidence": f"{signal['confidence']:.0%}",

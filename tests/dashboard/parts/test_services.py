@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from dashboard.parts import services
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def report(name: str, seen_at: str = "2026-01-01T11:59:58Z", state: str = "healthy") -> dict[str, Any]:
+    return {"service": name, "seen_at": seen_at, "state": state}
+
+
+def test_each_service_is_one_entry() -> None:
+    shown = services.health([report("sink"), report("api"), report("api")], NOW)
+    assert [entry.children for entry in shown] == ["✓ api ×2", "✓ sink"]
+
+
+def test_a_process_that_was_replaced_is_not_counted() -> None:
+    (entry,) = services.health([report("api"), report("api", "2026-01-01T11:00:00Z")], NOW)
+    assert entry.children == "✓ api"
+
+
+def test_silence_and_trouble_are_told_apart() -> None:
+    silent, unwell = services.health(
+        [report("api", "2026-01-01T11:50:00Z"), report("sink"), report("sink", state="unhealthy")], NOW
+    )
+    assert silent.children == "✕ api silent for 10 min"
+    assert unwell.children == "! sink 1 of 2 healthy"
+    assert "bad" in silent.className
+    assert "bad" in unwell.className
