@@ -11,7 +11,9 @@ from pipeline.ingestion import exchange_info
 
 with DAG(
     "exchange_info",
-    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", key_format="%Y-%m-%d"),
+    schedule=CronPartitionTimetable(
+        "0 0 * * *", timezone="UTC", key_format="%Y-%m-%d", run_immediately=False
+    ),
     doc_md=__doc__,
     **dag_defaults("market", deadline=timedelta(minutes=15)),
 ):

@@ -16,7 +16,9 @@ from pipeline.ingestion import ingest
 
 with DAG(
     "historical_data",
-    schedule=CronPartitionTimetable("5 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    schedule=CronPartitionTimetable(
+        "5 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=False
+    ),
     doc_md=__doc__,
     **dag_defaults("market", deadline=timedelta(hours=1)),
 ):

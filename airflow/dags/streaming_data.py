@@ -17,6 +17,7 @@ from cryptobot.market import topics
 from pipeline.assets import QUALITY_REPORT, STREAMING_DATA, VALIDATED_STREAMING_DATA
 from pipeline.connections import KAFKA, product_database, product_settings
 from pipeline.defaults import dag_defaults
+from pipeline.quality import judged
 
 SILENCE_LIMIT = timedelta(minutes=2)
 
@@ -49,8 +50,8 @@ with DAG(
 
         with product_database() as database:
             found = stream_health(product_settings(), database)
-        if found["state"] != "healthy":
-            raise AirflowFailException(f"The live feed is unhealthy: {found['reason']}")
+        if not found["healthy"]:
+            raise AirflowFailException(f"The live feed is unhealthy: {'; '.join(found['problems'])}")
         outlet_events[STREAMING_DATA].extra = found
         return found
 
@@ -60,16 +61,8 @@ with DAG(
         from expectations.checkpoint import run_streaming_checkpoint
 
         with product_database() as database:
-            result = run_streaming_checkpoint(product_settings(), database)
-        if result.blocking:
-            raise AirflowFailException(result.summary)
+            outcome = judged([run_streaming_checkpoint(product_settings(), database)])
         for asset in (VALIDATED_STREAMING_DATA, QUALITY_REPORT):
-            outlet_events[asset].extra = {
-                "report": result.id,
-                "rows": result.rows,
-                "success": result.success,
-                "worst_severity": result.worst_severity,
-                "quality_report": result.report_path,
-            }
+            outlet_events[asset].extra = outcome
 
     chain(heartbeats, health(), checkpoint())

@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, task
-from airflow.sdk.exceptions import AirflowFailException
 
 from pipeline.assets import HISTORICAL_DATA, QUALITY_REPORT, VALIDATED_HISTORICAL_DATA
 from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
 from pipeline.events import announced, partitions, whenever_made
+from pipeline.quality import judged
 
 with DAG(
     "validated_historical_data",
@@ -26,27 +26,19 @@ with DAG(
     @task(inlets=[HISTORICAL_DATA], outlets=[VALIDATED_HISTORICAL_DATA, QUALITY_REPORT])
     def checkpoint(*, triggering_asset_events, outlet_events) -> None:
         """Validate the candles that the triggering runs wrote; block on a critical failure."""
-        from cryptobot.storage.partitions import report_spans, require_report
         from expectations.checkpoint import run_checkpoint
 
         events = announced(triggering_asset_events)
         with product_database() as database:
-            reports = [require_report(database, event["report"]) for event in events]
-            spans = [span for report in reports for span in report_spans(report)]
-            result = run_checkpoint(product_settings(), database, spans)
-        if result.blocking:
-            raise AirflowFailException(result.summary)
-        extra = {
-            "report": result.id,
-            "rows": result.rows,
-            "from": min(event["from"] for event in events),
-            "to": max(event["to"] for event in events),
-            "success": result.success,
-            "worst_severity": result.worst_severity,
-            "quality_report": result.report_path,
-        }
+            results = [
+                run_checkpoint(product_settings(), database, report_id=event["report"]) for event in events
+            ]
         for asset in (VALIDATED_HISTORICAL_DATA, QUALITY_REPORT):
             outlet_events[asset].add_partitions(partitions(triggering_asset_events))
-            outlet_events[asset].extra = extra
+            outlet_events[asset].extra = {
+                **judged(results),
+                "from": min(event["from"] for event in events),
+                "to": max(event["to"] for event in events),
+            }
 
     checkpoint()

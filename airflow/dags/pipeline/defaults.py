@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
@@ -27,7 +27,6 @@ def dag_defaults(*tags: str, deadline: timedelta = timedelta(hours=2), **dag: An
     ``deadline`` counts from when a run is queued; a run that is late raises an alert.
     """
     return {
-        "start_date": datetime(2025, 1, 1, tzinfo=UTC),
         "catchup": False,
         "max_active_runs": 1,
         "default_args": TASK_DEFAULTS,
