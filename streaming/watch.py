@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import orjson
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
+from kafka.errors import RetriableError
 from pymongo.database import Database
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from cryptobot.market.topics import MARKET
 from cryptobot.settings import Settings
@@ -58,11 +60,17 @@ def fresh_heartbeat(message: Message, service: str, max_age_s: float = 30.0) -> 
     return beat
 
 
+@retry(
+    retry=retry_if_exception_type(RetriableError),
+    stop=stop_after_delay(15),
+    wait=wait_fixed(0.5),
+    reraise=True,
+)
 def consumer_lag(settings: Settings) -> dict[str, Any]:
     """Return how many messages the sinks have yet to write: ``total``, and ``topics`` by name.
 
     A partition that no sink has committed counts from its oldest message. Raises ``KafkaError``
-    when Kafka does not answer.
+    when Kafka does not answer, or is not ready within 15 s of its start.
     """
     admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, bootstrap_timeout_ms=10_000)
     try:
