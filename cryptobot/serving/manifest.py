@@ -50,7 +50,8 @@ class Manifest(_Part):
     """Everything about a bundle but the models' bytes. ``version`` and ``sha256`` are set on writing.
 
     ``sha256`` is that of the content: models and manifest without ``version`` and ``created_at``.
-    The same data and seed give the same one.
+    The same data and seed give the same one. ``created_at`` is the instant that the model was made
+    as of, so that making it again changes nothing; when it was stored, the registry knows.
     """
 
     format: int = FORMAT

@@ -29,7 +29,7 @@ def pack(
     finals: Mapping[str, FinalModel],
     *,
     other_symbol: str | None,
-    created_at: datetime,
+    as_of: datetime,
     key: SecretStr,
 ) -> tuple[Manifest, bytes]:
     """Return the manifest and the bundle of the candidate that ``evaluation`` judged.
@@ -43,7 +43,7 @@ def pack(
         other_symbol=other_symbol,
         interval=dataset.interval.value,
         algorithm=evaluation.algorithm,
-        created_at=created_at.replace(microsecond=0),
+        created_at=as_of,
         feature_set=FeatureSchema(version=FEATURE_SET.version, names=dataset.names),
         window=Window(start=dataset.open_time[0], end=dataset.open_time[-1]),
         libraries={name: installed(name) for name in _LIBRARIES},

@@ -1,0 +1,1 @@
+"""The Spark jobs, on the real Spark and MongoDB."""
