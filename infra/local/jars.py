@@ -13,10 +13,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.errors import LocalRunError
+
 CACHE = Path(os.environ.get("CRYPTOBOT_CACHE_DIR") or Path.home() / ".cache" / "cryptobot")
 
 
-class JarsUnavailableError(RuntimeError):
+class JarsUnavailableError(LocalRunError):
     """Maven Central could not be reached, or does not hold what was asked for."""
 
 
@@ -81,6 +83,9 @@ def _ivy() -> Path:
 
 
 KAFKA = JarSet("org.apache.kafka", "kafka_2.13", "4.2.2")
+KAFKA_LOGGING = JarSet("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5")
+"""What takes Kafka's messages to the log; the broker's own dependencies leave it to who runs it."""
+
 SPARK_MONGO = JarSet("org.mongodb.spark", "mongo-spark-connector_2.13", "10.5.0")
 SPARK_KAFKA = JarSet("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.2.0")
 

@@ -8,7 +8,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from infra.local.jars import KAFKA
+from infra.local.jars import KAFKA, KAFKA_LOGGING
 
 _LOG4J = """\
 Configuration:
@@ -84,5 +84,5 @@ def _java(folder: Path) -> list[str]:
         shutil.which("java") or "java",
         "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC",
         f"-Dlog4j2.configurationFile={folder / 'log4j2.yaml'}",
-        "-cp", f"{KAFKA.fetch()}/*",
+        "-cp", f"{KAFKA.fetch()}/*:{KAFKA_LOGGING.fetch()}/*",
     ]  # fmt: skip

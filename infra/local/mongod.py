@@ -11,12 +11,14 @@ from pathlib import Path
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+from infra.local.errors import LocalRunError
+
 REPLICA_SET = "rs0"
 _ALREADY_INITIALIZED = 23
 _NOT_YET_INITIALIZED = 94
 
 
-class MongodMissingError(RuntimeError):
+class MongodMissingError(LocalRunError):
     """No mongod was found on this machine."""
 
 

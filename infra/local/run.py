@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
 
 from cryptobot.storage.database import connect
 from infra.local import environment, jars, preflight
@@ -19,21 +23,57 @@ from infra.local.supervisor import Supervisor
 
 
 def run(*, services_only: bool = False, only: str | None = None) -> None:
-    """Start what does not run yet, then see the main job through; safe to call again."""
-    with Progress() as progress:
-        installation = _start_services(progress, only)
+    """Start what does not run yet, then see the main job through; safe to call again.
+
+    Raises
+    ------
+    LocalRunError
+        When a condition is not met or something failed. Services that this call was the first to
+        start do not outlive a failure to become healthy; they do outlive a failure of the job.
+    """
+    layout = Layout.of_environment()
+    preflight.check_java()
+    preflight.check_folders([layout.state, layout.logs])
+    with _alone(layout), Progress() as progress:
+        installation = environment.read(create=True)
+        supervisor = Supervisor(installation.layout)
+        _check_market(supervisor, installation)
+        progress.say(f"market: {installation.market.title}")
+        progress.now("fetching what is missing of the Java archives")
+        for jar_set in (jars.KAFKA, jars.KAFKA_LOGGING, jars.SPARK_MONGO):
+            jar_set.fetch()
+        services = declare(installation.settings, installation.layout)
+        selected = _selected(services, only)
+        preflight.check_ports(selected, {process.pid for process in supervisor.processes()})
+        fresh = supervisor.pid() is None
+        variables = _supervise(installation, supervisor, services)
+        try:
+            Starter(supervisor, installation.layout, variables, progress).start(selected)
+        except LocalRunError:
+            if fresh:
+                supervisor.stop()
+            raise
+        progress.say(f"{len(selected)} services are healthy")
         if services_only:
             return
         served = _main_job(installation, progress)
     print(summary(installation.settings, served))
 
 
-def _start_services(progress: Progress, only: str | None) -> Installation:
-    preflight.check_java()
-    base = Layout.of_environment()
-    preflight.check_folders([base.state, base.logs])
-    installation = environment.read(create=True)
-    supervisor = Supervisor(installation.layout)
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    layout.supervisor.mkdir(parents=True, exist_ok=True)
+    with (layout.supervisor / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalRunError(
+                f"another `make run` is under way in {layout.state}; wait for it, or end it"
+            ) from None
+        yield
+
+
+def _check_market(supervisor: Supervisor, installation: Installation) -> None:
     if supervisor.pid() is None:
         supervisor.stop()  # what a supervisor that was killed has left behind
     elif (running := environment.running().market).name != installation.market.name:
@@ -41,28 +81,6 @@ def _start_services(progress: Progress, only: str | None) -> Installation:
             f"{running.title} is running and {installation.market.title} was asked for; "
             "call `make stop` first (each market keeps its own data)"
         )
-    services = _selected(_declared(installation), only)
-    preflight.check_ports(services, {process.pid for process in supervisor.processes()})
-    progress.say(f"market: {installation.market.title}")
-    _start(installation, supervisor, services, progress)
-    progress.say("every service is healthy")
-    return installation
-
-
-def _main_job(installation: Installation, progress: Progress) -> dict[str, str]:
-    configured = installation.settings
-    password = configured.admin_password.get_secret_value()
-    database = connect(configured)
-    logs = installation.layout.task_logs
-    with database.client, AirflowApi(configured.airflow_url, configured.admin_user, password) as airflow:
-        return MainJob(airflow, database, configured, logs, progress).see_through()
-
-
-def _declared(installation: Installation) -> list[Service]:
-    with ThreadPoolExecutor() as pool:  # two resolutions at Maven Central, the first time
-        for fetched in [pool.submit(jars.KAFKA.fetch), pool.submit(jars.SPARK_MONGO.fetch)]:
-            fetched.result()
-    return declare(installation.settings, installation.layout)
 
 
 def _selected(services: list[Service], only: str | None) -> list[Service]:
@@ -75,30 +93,30 @@ def _selected(services: list[Service], only: str | None) -> list[Service]:
     return [service for service in services if service.name in wanted]
 
 
-def _start(
-    installation: Installation, supervisor: Supervisor, services: list[Service], progress: Progress
-) -> None:
+def _supervise(installation: Installation, supervisor: Supervisor, services: list[Service]) -> dict[str, str]:
+    """Have a supervisor run with this configuration; return the environment of its services."""
     installation.layout.create()
     variables = installation.service_environment()
-    fresh = supervisor.pid() is None
-    declared = declare(installation.settings, installation.layout)
-    if not supervisor.runs_with(declared, variables):
+    if not supervisor.runs_with(services, variables):
         supervisor.stop()
         environment.save(installation)
-        supervisor.launch(declared, variables)
-    starter = Starter(
-        supervisor,
-        installation.layout,
-        variables,
-        lambda name, seconds: progress.say(f"{name} is ready after {seconds:.1f} s"),
-    )
+        supervisor.launch(services, variables)
+    return variables
+
+
+def _main_job(installation: Installation, progress: Progress) -> dict[str, str]:
+    configured = installation.settings
+    password = configured.admin_password.get_secret_value()
+    database = connect(configured)
+    logs = installation.layout.task_logs
     try:
-        progress.now(f"starting {len(services)} services")
-        starter.start(services)
-    except LocalRunError:
-        if fresh:
-            supervisor.stop()
-        raise
+        with database.client, AirflowApi(configured.airflow_url, configured.admin_user, password) as airflow:
+            return MainJob(airflow, database, configured, logs, progress).see_through()
+    except httpx.HTTPError as error:
+        raise LocalRunError(
+            f"Airflow at {configured.airflow_url} does not answer as expected ({error}); "
+            "see `make logs SERVICE=airflow-api-server`"
+        ) from error
 
 
 def stop() -> None:

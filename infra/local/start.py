@@ -5,34 +5,33 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 
 from cryptobot.settings import ROOT
 from infra.local.errors import LocalRunError
 from infra.local.health import NOT_YET
 from infra.local.layout import Layout
+from infra.local.progress import Progress
 from infra.local.services import Service
 from infra.local.supervisor import Supervisor
 
 _LIMIT_SECONDS = 180.0
 _PAUSE_SECONDS = 0.25
-_FAILED = {"FATAL", "EXITED", "UNKNOWN"}
-
-Report = Callable[[str, float], None]
-"""Called with a service's name and the seconds that it took, when it is healthy."""
+_ATTEMPTS = 3
 
 
 class Starter:
     """Starts the services of one run, in as many threads as there are services."""
 
     def __init__(
-        self, supervisor: Supervisor, layout: Layout, environment: Mapping[str, str], report: Report
+        self, supervisor: Supervisor, layout: Layout, environment: Mapping[str, str], progress: Progress
     ) -> None:
         self._supervisor = supervisor
         self._layout = layout
         self._environment = environment
-        self._report = report
+        self._progress = progress
         self._abandoned = threading.Event()
 
     def start(self, services: Sequence[Service]) -> None:
@@ -43,6 +42,7 @@ class Starter:
         LocalRunError
             For the first one that fails; the others are no longer waited for.
         """
+        self._progress.now(f"starting {len(services)} services")
         begun: dict[str, Future[None]] = {}
         with ThreadPoolExecutor(max_workers=len(services)) as pool:
             for service in services:  # each after those that it needs, so these have begun
@@ -67,7 +67,7 @@ class Starter:
         else:
             self._supervisor.start(service.name)
             self._await_health(service)
-        self._report(service.name, time.monotonic() - began)
+        self._progress.say(f"{service.name} is ready after {time.monotonic() - began:.1f} s")
 
     def _run_once(self, service: Service) -> None:
         log = self._layout.log(service.name)
@@ -86,23 +86,28 @@ class Starter:
 
     def _await_health(self, service: Service) -> None:
         deadline = time.monotonic() + _LIMIT_SECONDS
+        log = self._layout.log(service.name)
+        processes: set[int] = set()
         while not is_healthy(service):
             if self._abandoned.is_set():
                 raise _AbandonedError(service.name)
-            if (state := self._supervisor.states()[service.name]["statename"]) in _FAILED:
-                raise LocalRunError(
-                    f"{service.name} does not run ({state}); its log is {self._layout.log(service.name)}"
-                )
+            info = self._supervisor.states()[service.name]
+            processes |= {info["pid"]} - {0}
+            if info["statename"] == "FATAL" or len(processes) > _ATTEMPTS:
+                raise LocalRunError(f"{service.name} does not stay up ({_last_line(log)}); its log is {log}")
             if time.monotonic() > deadline:
                 raise LocalRunError(
-                    f"{service.name} was not healthy within {_LIMIT_SECONDS:g} s; "
-                    f"its log is {self._layout.log(service.name)}"
+                    f"{service.name} was not healthy within {_LIMIT_SECONDS:g} s; its log is {log}"
                 )
             time.sleep(_PAUSE_SECONDS)
 
 
 class _AbandonedError(LocalRunError):
     """Another service failed first."""
+
+
+def _last_line(log: Path) -> str:
+    return (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1][:200]
 
 
 def is_healthy(service: Service) -> bool:
