@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from pymongo.database import Database
+
+from cryptobot.features import FEATURE_SET
+from tests.api.candles import candles, live
+from tests.serving.bundles import forest, golden_rows
+from tests.serving.models import promote_model
+
+Db = Database[dict[str, Any]]
+
+
+@pytest.fixture
+def version(app: FastAPI, database: Db) -> str:
+    """A champion of BTCUSDT that the worker serves."""
+    made = promote_model(database)
+    app.state.services.store.synchronize()
+    return made
+
+
+def store_candles(database: Db, count: int = 130) -> list[dict[str, Any]]:
+    documents = candles("BTCUSDT", count=count)
+    database.historical_data.insert_many([*documents, *candles("ETHUSDT", count=count)])
+    return documents
+
+
+async def predict(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+    return await client.post("/v1/predictions", json={"symbol": "BTCUSDT", **body})
+
+
+class TestLastCandle:
+    async def test_is_scored_by_the_champion(
+        self, client: httpx.AsyncClient, database: Db, version: str
+    ) -> None:
+        documents = store_candles(database)
+        answer = (await predict(client)).json()
+        assert answer["model_version"] == version
+        assert answer["open_time"] == documents[-1]["open_time"].isoformat().replace("+00:00", "Z")
+        assert sum(answer["probabilities"].values()) == pytest.approx(1)
+        assert answer["confidence"] == answer["probabilities"][answer["signal"]]
+        assert (answer["interval"], answer["fit"]) == ("15m", False)
+
+    async def test_follows_live_candles(
+        self, client: httpx.AsyncClient, app: FastAPI, database: Db, version: str
+    ) -> None:
+        store_candles(database)
+        before = (await predict(client)).json()
+        later = [*candles("BTCUSDT", count=131)[130:], *candles("ETHUSDT", count=131)[130:]]
+        database.streaming_data.insert_many(live(later))
+        app.state.services.predictions._known["BTCUSDT"].checked_at = 0.0
+        after = (await predict(client)).json()
+        assert after["open_time"] > before["open_time"]
+        assert after["probabilities"] != before["probabilities"]
+
+    async def test_is_the_one_before_while_the_other_pairs_candle_is_on_its_way(
+        self, client: httpx.AsyncClient, database: Db, version: str
+    ) -> None:
+        documents = store_candles(database)
+        database.historical_data.insert_many(candles("BTCUSDT", count=131)[130:])
+        answer = (await predict(client)).json()
+        assert answer["open_time"] == documents[-1]["open_time"].isoformat().replace("+00:00", "Z")
+
+    async def test_profile_moves_the_thresholds_not_the_probabilities(
+        self, client: httpx.AsyncClient, database: Db, version: str
+    ) -> None:
+        store_candles(database)
+        careful = (await predict(client, profile="conservative")).json()
+        bold = (await predict(client, profile="aggressive")).json()
+        assert careful["probabilities"] == bold["probabilities"]
+
+    async def test_says_what_is_missing(self, client: httpx.AsyncClient, database: Db, app: FastAPI) -> None:
+        no_model = await predict(client)
+        assert no_model.status_code == 503
+        assert "no model of BTCUSDT" in no_model.json()["detail"]
+        promote_model(database)
+        app.state.services.store.synchronize()
+        assert "no 15m candle of BTCUSDT" in (await predict(client)).json()["detail"]
+        store_candles(database, count=50)
+        assert "is missing" in (await predict(client)).json()["detail"]
+
+
+class TestRows:
+    async def test_are_scored_as_the_forest_does(self, client: httpx.AsyncClient, version: str) -> None:
+        rows = np.array([row.features for row in golden_rows()], dtype=np.float32)
+        named = [dict(zip(FEATURE_SET.names, map(float, row), strict=True)) for row in rows]
+        answer = (await predict(client, rows=named)).json()
+        assert answer["model_version"] == version
+        found = [
+            [item["probabilities"][name] for name in ("sell", "hold", "buy")] for item in answer["items"]
+        ]
+        np.testing.assert_allclose(found, forest().predict_proba(rows), atol=1e-5)
+
+    async def test_wrong_ones_are_refused_by_name(self, client: httpx.AsyncClient, version: str) -> None:
+        good = dict.fromkeys(FEATURE_SET.names, 0.5)
+        for rows, word in (
+            ([], "rows"),
+            ([{"return_1": 1.0}], "aroon_24"),
+            ([{**good, "made_up": 1.0}], "made_up"),
+            ([good, {**good, "return_1": None}], "return_1"),
+            ([{**good, "return_1": 1e300}], "float32"),
+            ([good] * 1001, "rows"),
+        ):
+            response = await predict(client, rows=rows)
+            assert response.status_code == 422, rows[:2]
+            assert word in response.json()["detail"]
+
+    async def test_other_symbols_are_refused(self, client: httpx.AsyncClient) -> None:
+        assert (await predict(client, symbol="DOGEUSDT")).status_code == 404
+
+
+class TestModels:
+    async def test_champion(self, client: httpx.AsyncClient, version: str) -> None:
+        answer = (await client.get("/v1/models/champion?symbol=BTCUSDT")).json()
+        assert answer["version"] == version
+        assert answer["feature_set"] == "v1"
+        assert set(answer["window"]) == {"start", "end"}
+        assert (await client.get("/v1/models/champion?symbol=ETHUSDT")).status_code == 404
+
+    async def test_list_pages_through_all_once(
+        self, client: httpx.AsyncClient, database: Db, version: str
+    ) -> None:
+        others = [promote_model(database, seed) for seed in (1, 2)]
+        seen, cursor = [], None
+        while cursor is not None or not seen:
+            query = {"limit": 1, **({"cursor": cursor} if cursor else {})}
+            page = (await client.get("/v1/models", params=query)).json()
+            seen += [item["version"] for item in page["items"]]
+            cursor = page["next_cursor"]
+        assert seen == [*reversed(others), version]
+        assert "golden_rows" not in page["items"][0]
+        champions = (await client.get("/v1/models?state=champion")).json()["items"]
+        assert [item["version"] for item in champions] == [others[-1]]
