@@ -40,16 +40,16 @@ class MarketFeeds:
             Feed(self.ages, every_seconds=1),
             Feed(self.candles, every_seconds=2),
             Feed(self.prices, every_seconds=1),
-            Feed(self.signals, every_seconds=5),
+            Feed(self.signals, every_seconds=2),
             Feed(self.models, every_seconds=10),
             Feed(self.pipeline, every_seconds=10),
         ]
 
     async def ages(self) -> None:
         """Show how old each price is; asks nothing, so that prices age while the API is away."""
-        now = datetime.now(UTC)
         if self._tickers is None:
             return
+        now = datetime.now(UTC)
         for symbol in self._symbols:
             text, style = cards.staleness(self._tickers.get(symbol), now)
             self._page.show(part(symbol, "staleness"), children=text, className=style)
@@ -69,6 +69,7 @@ class MarketFeeds:
         if newer:
             self._candles = [*self._candles, *newer]
             self._bars = [*self._bars, *map(chart.bar, newer)]
+            self._open_bar = None
             ticks = [("candles", chart.bar(c)) for c in newer] + [
                 ("volume", chart.volume_bar(c)) for c in newer
             ]
@@ -88,6 +89,7 @@ class MarketFeeds:
                 className=f"change {wording.direction(percent)}",
             )
             self._page.show(part(symbol, "range"), children=cards.day_range(ticker))
+        await self.ages()
         if (ticker := self._tickers.get(self._symbol)) and self._bars:
             self._open_bar = chart.open_bar(
                 self._bars, self._open_bar, ticker["price"], ticker["event_time"], self._interval
@@ -129,7 +131,8 @@ class MarketFeeds:
 
     def _show_chart(self) -> None:
         arrows = chart.markers(self._signals.get(self._symbol, []), self._bars, self._interval)
-        self._page.show("chart", series=chart.series(self._candles, self._bars, arrows))
+        bars = [*self._bars, self._open_bar] if self._open_bar else self._bars
+        self._page.show("chart", series=chart.series(self._candles, bars, arrows))
         missing = f"{self._interval} candles of {wording.pair(self._symbol)}"
         note = f"No {missing} yet: the pipeline has still to read them."
         self._page.show("chart-note", children=note, hidden=bool(self._bars))

@@ -39,9 +39,9 @@ _COLUMNS: list[dict[str, Any]] = [
         },
     },
     {"field": "confidence", "headerName": "Confidence", "minWidth": 115, "type": "rightAligned"},
+    {"field": "fit", "headerName": "Model is", "minWidth": 100},
     {"field": "close", "headerName": "Close", "minWidth": 115, "type": "rightAligned"},
     {"field": "interval", "headerName": "Interval", "minWidth": 95},
-    {"field": "fit", "headerName": "Model is", "minWidth": 100},
     {"field": "version", "headerName": "Model version", "minWidth": 290, "flex": 2},
 ]
 
