@@ -81,7 +81,7 @@ def run_checkpoint(
     with RestClient(settings.rest_url) as exchange:
         now = exchange.server_time().replace(tzinfo=None)
     assets = (_historical_asset(database, span, rows, now) for span, rows in expected)
-    return _run(
+    return run_assets(
         settings,
         database,
         collection=HISTORICAL_DATA,
@@ -106,7 +106,7 @@ def _historical_asset(
     return Asset(name, candle_frame(database, span), suite)
 
 
-def _run(
+def run_assets(
     settings: Settings,
     database: Database[Document],
     *,
@@ -115,6 +115,7 @@ def _run(
     start: datetime | None,
     end: datetime | None,
 ) -> QualityResult:
+    """Check assets of ``collection`` in one run; build the report, store and return the outcome."""
     started_at = datetime.now(UTC)
     run = RunIdentifier(run_name=f"{started_at:%Y-%m-%dT%H%M%SZ}", run_time=started_at)
     with one_run(settings) as context:

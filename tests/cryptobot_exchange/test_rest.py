@@ -1,0 +1,163 @@
+"""The REST client's patience and pace, against answers made to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import orjson
+import pytest
+
+from cryptobot.exchange.errors import ExchangeUnavailableError, KlinesUnavailableError, RequestRefusedError
+from cryptobot.exchange.rest import ATTEMPTS, PAGE, RestClient
+from cryptobot.market import Interval, Span
+from cryptobot.market.instant import from_ms, to_ms
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE_MS = 60_000
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def row(open_ms: int) -> list[object]:
+    return [open_ms, "1", "2", "0.5", "1.5", "10", open_ms + MINUTE_MS - 1, "15", 3, "4", "6", "0"]
+
+
+def span_of(minutes: int) -> Span:
+    return Span("BTCUSDT", Interval.MINUTE_1, START, START + timedelta(minutes=minutes))
+
+
+class Exchange:
+    """Serves one-minute candles from ``START`` on, after the answers that a test puts before."""
+
+    def __init__(self, *before: httpx.Response | Exception, missing: frozenset[int] = frozenset()) -> None:
+        self.before = list(before)
+        self.missing = missing
+        self.requests: list[dict[str, str]] = []
+        self.waits: list[float] = []
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(dict(request.url.params))
+        if self.before:
+            first = self.before.pop(0)
+            if isinstance(first, Exception):
+                raise first
+            return first
+        start, end = int(request.url.params["startTime"]), int(request.url.params["endTime"])
+        opens = range(-(-start // MINUTE_MS) * MINUTE_MS, end + 1, MINUTE_MS)
+        rows = [row(at) for at in opens if at not in self.missing]
+        return httpx.Response(200, content=orjson.dumps(rows[: int(request.url.params["limit"])]))
+
+    def client(self) -> RestClient:
+        transport = httpx.MockTransport(self.answer)
+        return RestClient("http://exchange", transport=transport, sleep=self.waits.append)
+
+    def opens(self, span: Span, now: datetime = datetime(2027, 1, 1, tzinfo=UTC)) -> list[int]:
+        with self.client() as client:
+            return [int(item[0]) for page in client.klines(span, now) for item in page]
+
+
+class TestPages:
+    def test_all_candles_of_the_span_arrive_once_and_in_order(self) -> None:
+        exchange = Exchange()
+        opens = exchange.opens(span_of(2 * PAGE + 1))
+        assert opens == [to_ms(START) + i * MINUTE_MS for i in range(2 * PAGE + 1)]
+        assert len(exchange.requests) == 3
+
+    def test_a_hole_in_the_history_does_not_end_the_reading(self) -> None:
+        hole = frozenset(to_ms(START) + i * MINUTE_MS for i in range(5, 20))
+        assert len(Exchange(missing=hole).opens(span_of(1_500))) == 1_485
+
+    def test_a_hole_at_the_end_ends_with_an_empty_page(self) -> None:
+        hole = frozenset(to_ms(START) + i * MINUTE_MS for i in range(5, 10))
+        assert len(Exchange(missing=hole).opens(span_of(10))) == 5
+
+    @pytest.mark.parametrize(("milliseconds", "closed"), [(-1, 9), (0, 10), (1, 10)])
+    def test_the_open_candle_never_passes(self, milliseconds: int, closed: int) -> None:
+        now = START + timedelta(minutes=10, milliseconds=milliseconds)
+        assert len(Exchange().opens(span_of(60), now)) == closed
+
+
+class TestPatience:
+    @pytest.mark.parametrize(
+        "trouble",
+        [
+            httpx.Response(503),
+            httpx.ReadTimeout("slow"),
+            httpx.RemoteProtocolError("cut"),
+            httpx.Response(200, content=b'[[1767225600000,"1'),
+            httpx.Response(200, content=orjson.dumps([row(to_ms(START)), row(to_ms(START))])),
+            httpx.Response(200, content=b"[[1]]"),
+        ],
+        ids=["5xx", "timeout", "cut connection", "cut body", "repeated candle", "broken row"],
+    )
+    def test_passing_trouble_is_outlasted(self, trouble: httpx.Response | Exception) -> None:
+        exchange = Exchange(trouble, trouble)
+        assert len(exchange.opens(span_of(3))) == 3
+        assert len(exchange.waits) == 2
+
+    def test_retry_after_is_obeyed(self) -> None:
+        exchange = Exchange(httpx.Response(429, headers={"Retry-After": "7"}))
+        assert len(exchange.opens(span_of(3))) == 3
+        assert exchange.waits == [7.0]
+
+    def test_a_long_ban_fails_at_once_and_says_how_long(self) -> None:
+        exchange = Exchange(httpx.Response(418, headers={"Retry-After": "7200"}))
+        with pytest.raises(KlinesUnavailableError, match="7200 s"):
+            exchange.opens(span_of(3))
+        assert len(exchange.requests) == 1
+
+    def test_lasting_trouble_names_symbol_interval_and_range(self) -> None:
+        exchange = Exchange(*[httpx.Response(503) for _ in range(ATTEMPTS)])
+        with pytest.raises(KlinesUnavailableError, match=r"BTCUSDT 1m from 2026-01-01.* to 2026-01-01.*503"):
+            exchange.opens(span_of(3))
+        assert len(exchange.requests) == ATTEMPTS
+
+    def test_a_refused_request_is_not_repeated(self) -> None:
+        refusal = httpx.Response(400, content=b'{"code":-1121,"msg":"Invalid symbol."}')
+        exchange = Exchange(refusal)
+        with (
+            exchange.client() as client,
+            pytest.raises(RequestRefusedError, match="Invalid symbol") as raised,
+        ):
+            client.exchange_info()
+        assert raised.value.code == -1121
+        assert exchange.waits == []
+
+    def test_an_exchange_that_is_away_is_named(self) -> None:
+        exchange = Exchange(*[httpx.ConnectError("refused") for _ in range(ATTEMPTS)])
+        with exchange.client() as client, pytest.raises(ExchangeUnavailableError, match="http://exchange"):
+            client.server_time()
+
+
+class TestPace:
+    def used(self, weight: int, second: int) -> httpx.Response:
+        headers = {"X-MBX-USED-WEIGHT-1M": str(weight), "Date": f"Thu, 01 Jan 2026 00:00:{second:02d} GMT"}
+        rows = [row(to_ms(START) + i * MINUTE_MS) for i in range(PAGE)]
+        return httpx.Response(200, content=orjson.dumps(rows), headers=headers)
+
+    def test_weight_used_up_waits_for_the_next_minute_of_the_exchange(self) -> None:
+        exchange = Exchange(self.used(5_699, second=40))
+        assert len(exchange.opens(span_of(PAGE + 10))) == PAGE + 10
+        (waited,) = exchange.waits
+        assert 19 < waited < 20.5
+
+    def test_below_the_budget_nothing_waits(self) -> None:
+        exchange = Exchange(self.used(5_698, second=40))
+        exchange.opens(span_of(PAGE + 10))
+        assert exchange.waits == []
+
+
+def test_the_record_bounds_an_open_span() -> None:
+    newest = to_ms(START) + 4 * MINUTE_MS
+    exchange = Exchange(
+        httpx.Response(200, content=orjson.dumps([row(to_ms(START))])),
+        httpx.Response(200, content=orjson.dumps([row(newest)])),
+    )
+    asked = Span("BTCUSDT", Interval.MINUTE_1, from_ms(0), datetime(2027, 1, 1, tzinfo=UTC))
+    with exchange.client() as client:
+        assert client.record(asked) == span_of(5)
+    assert [sorted(request) for request in exchange.requests] == [
+        ["endTime", "interval", "limit", "startTime", "symbol"],
+        ["endTime", "interval", "limit", "symbol"],
+    ]

@@ -1,0 +1,131 @@
+"""The job as it is run: by spark-submit, from the offline exchange into a real MongoDB."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyspark
+import pytest
+from pymongo.database import Database
+
+from cryptobot.market import Interval, Kline, Span
+from cryptobot.market.instant import EPOCH
+from cryptobot.market.span import dump_spans
+from cryptobot.settings import ROOT, Settings
+from cryptobot.storage.job_reports import find_report, report_spans
+from infra.local.jars import spark_jars
+from spark_jobs.session import SUBMIT_CONF
+from tests.exchange_server import running_exchange
+
+pytestmark = pytest.mark.slow
+
+Submit = Callable[..., "subprocess.CompletedProcess[str]"]
+RECORD_START = datetime(2025, 10, 29, 4, 22, tzinfo=UTC)
+RECORD_END = datetime(2025, 11, 1, 4, 22, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def replay_url(shared_data: Path) -> Iterator[str]:
+    with running_exchange(REPLAY_DIR=str(shared_data / "klines")) as url:
+        yield url
+
+
+@pytest.fixture
+def submit(app_settings: Settings, replay_url: str) -> Submit:
+    """Run the job by spark-submit; its address is the replayed record unless told otherwise."""
+
+    def run(spans: list[Span], report: str, url: str = replay_url) -> subprocess.CompletedProcess[str]:
+        conf = SUBMIT_CONF | {"spark.jars": ",".join(map(str, spark_jars()))}
+        command = [
+            str(Path(pyspark.__path__[0]) / "bin" / "spark-submit"), "--master", "local[2]",
+            *(part for name, value in conf.items() for part in ("--conf", f"{name}={value}")),
+            str(ROOT / "spark_jobs" / "historical_data.py"),
+            "--spans", dump_spans(spans), "--report", report,
+        ]  # fmt: skip
+        environment = {
+            **os.environ,
+            "PYSPARK_PYTHON": sys.executable,
+            "CRYPTOBOT_ENV_FILE": "/dev/null",
+            "CRYPTOBOT_MONGO_URI": app_settings.mongo_uri.get_secret_value(),
+            "CRYPTOBOT_MONGO_DATABASE": app_settings.mongo_database,
+            "CRYPTOBOT_REST_URL": url,
+        }
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+
+    return run
+
+
+def recorded(shared_data: Path, symbol: str) -> dict[str, Kline]:
+    """Return the record's one-minute candles by key, read from the files themselves."""
+    found = {}
+    for path in sorted((shared_data / "klines").glob(f"{symbol}-1m-*.csv")):
+        with path.open() as file:
+            for line in csv.reader(file):
+                kline = Kline.from_rest(symbol, Interval.MINUTE_1, line)
+                found[kline.key] = kline
+    return found
+
+
+def everything(symbol: str) -> Span:
+    return Span(symbol, Interval.MINUTE_1, EPOCH, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_the_collection_holds_exactly_the_record(
+    submit: Submit, database: Database[dict[str, Any]], shared_data: Path
+) -> None:
+    spans = [everything("BTCUSDT"), everything("ETHUSDT")]
+    for report in ("first", "again"):
+        done = submit(spans, report)
+        assert done.returncode == 0, done.stderr[-2_000:]
+
+    truth = recorded(shared_data, "BTCUSDT") | recorded(shared_data, "ETHUSDT")
+    stored = {document.pop("_id"): document for document in database["historical_data"].find()}
+    assert len(truth) == 8_640
+    assert stored.keys() == truth.keys()
+    for key, kline in truth.items():
+        document = stored[key]
+        assert document.pop("source") == "rest"
+        assert isinstance(document.pop("ingested_at"), datetime)
+        assert document == {name: getattr(kline, name) for name in Kline.__slots__}
+    types = {"open": "double", "volume": "double", "trades": "long", "open_time": "date", "symbol": "string"}
+    wrong = {"$or": [{name: {"$not": {"$type": kind}}} for name, kind in types.items()]}
+    assert database["historical_data"].count_documents(wrong) == 0
+
+    report_document = find_report(database, "again")
+    assert report_document is not None
+    assert report_document["rows"] == 8_640
+    assert report_spans(report_document) == [
+        (Span(symbol, Interval.MINUTE_1, RECORD_START, RECORD_END), 4_320)
+        for symbol in ("BTCUSDT", "ETHUSDT")
+    ]
+    assert {entry["first_open_time"] for entry in report_document["spans"]} == {RECORD_START}
+    assert database["gaps"].count_documents({}) == 0
+
+
+def test_a_candle_that_is_too_many_fails_the_run(submit: Submit, database: Database[dict[str, Any]]) -> None:
+    span = Span("BTCUSDT", Interval.MINUTE_1, RECORD_START, datetime(2025, 10, 29, 5, tzinfo=UTC))
+    kline = Kline.from_rest("BTCUSDT", "1m", [0, *"11111", 59_999, "1", 1, "1", "1"])  # type: ignore[arg-type]
+    stray = {name: getattr(kline, name) for name in Kline.__slots__}
+    stray |= {"open_time": datetime(2025, 10, 29, 4, 30, 30, tzinfo=UTC), "source": "rest"}
+    database["historical_data"].insert_one({**stray, "ingested_at": RECORD_START, "_id": "stray"})
+    done = submit([span], "stray")
+    assert done.returncode != 0
+    assert "exchange gave 38 candles, but historical_data holds 39" in done.stderr.splitlines()[-1]
+    assert find_report(database, "stray") is None
+
+
+def test_an_exchange_that_is_away_fails_with_one_clear_line(
+    submit: Submit, database: Database[dict[str, Any]]
+) -> None:
+    done = submit([everything("BTCUSDT")], "away", url="http://127.0.0.1:9")
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("historical_data failed: http://127.0.0.1:9/api/v3/exchangeInfo")
+    assert database["historical_data"].count_documents({}) == 0

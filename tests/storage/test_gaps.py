@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymongo.database import Database
+
+from cryptobot.market import Interval, Span
+from cryptobot.market.instant import from_ms
+from cryptobot.storage.gaps import ABSENT, OPEN, find_gaps, record_gaps
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def hours(*positions: int) -> list[datetime]:
+    return [START + timedelta(hours=position) for position in positions]
+
+
+def day() -> Span:
+    return Span("BTCUSDT", Interval.HOUR_1, START, START + timedelta(hours=6))
+
+
+class TestFindGaps:
+    @pytest.mark.parametrize(
+        ("present", "gaps"),
+        [
+            ((0, 1, 2, 3, 4, 5), []),
+            ((0, 1, 4, 5), [(2, 4)]),
+            ((1, 2, 3, 5), [(0, 1), (4, 5)]),
+            ((0, 1, 2), [(3, 6)]),
+            ((), [(0, 6)]),
+        ],
+    )
+    def test_runs_of_missing_candles(self, present: tuple[int, ...], gaps: list[tuple[int, int]]) -> None:
+        found = [(gap.start, gap.end) for gap in find_gaps(day(), hours(*present))]
+        assert found == [tuple(hours(*gap)) for gap in gaps]
+
+    def test_repeated_and_off_grid_candles_make_no_gap(self) -> None:
+        times = sorted([*hours(0, 1, 1, 2, 3, 4), START + timedelta(hours=5, minutes=13)])
+        assert list(find_gaps(day(), times)) == []
+
+    @given(st.sets(st.integers(0, 59)))
+    def test_what_is_present_and_what_is_missing_make_up_the_span(self, present: set[int]) -> None:
+        span = Span("BTCUSDT", Interval.MINUTE_1, START, START + timedelta(hours=1))
+        times = [START + timedelta(minutes=minute) for minute in sorted(present)]
+        missing = [
+            minute
+            for gap in find_gaps(span, times)
+            for minute in range(
+                (gap.start - START) // timedelta(minutes=1), (gap.end - START) // timedelta(minutes=1)
+            )
+        ]
+        assert sorted([*present, *missing]) == list(range(60))
+
+    def test_the_recorded_dirty_data_misses_twelve_hours_a_pair(self, shared_data: Path) -> None:
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            with (shared_data / "dirty" / f"{symbol}-1h-2020-11_2021-05.csv").open() as file:
+                times = [from_ms(int(line[0]) * 1_000) for line in csv.reader(file)]
+            span = Span(symbol, Interval.HOUR_1, times[0], times[-1] + timedelta(hours=1))
+            missing = sum(
+                span.interval.candles_between(gap.start_ms, gap.end_ms) for gap in find_gaps(span, times)
+            )
+            assert missing == 12
+
+
+class TestRecordGaps:
+    def test_a_gap_is_stored_once_and_marked_when_it_is_gone(
+        self, database: Database[dict[str, Any]]
+    ) -> None:
+        gaps = list(find_gaps(day(), hours(0, 1, 4, 5)))
+        for _ in range(2):
+            assert record_gaps(database, day(), gaps, found_by="test", state=ABSENT) == 1
+        (stored,) = database["gaps"].find()
+        assert stored == {
+            "_id": f"BTCUSDT|1h|{gaps[0].start_ms}",
+            "symbol": "BTCUSDT",
+            "interval": "1h",
+            "from": gaps[0].start,
+            "to": gaps[0].end,
+            "found_by": "test",
+            "state": "absent at the source",
+        }
+        record_gaps(database, day(), [], found_by="test", state=OPEN)
+        assert [gap["state"] for gap in database["gaps"].find()] == ["repaired"]
+
+    def test_gaps_outside_the_span_stay_as_they_are(self, database: Database[dict[str, Any]]) -> None:
+        record_gaps(database, day(), find_gaps(day(), []), found_by="test", state=OPEN)
+        later = Span("BTCUSDT", Interval.HOUR_1, day().end, day().end + timedelta(hours=6))
+        record_gaps(database, later, [], found_by="test", state=OPEN)
+        assert [gap["state"] for gap in database["gaps"].find()] == ["open"]
