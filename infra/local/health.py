@@ -10,16 +10,13 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from cryptobot.market.topics import PARTITIONS
 from cryptobot.settings import Settings
 from cryptobot.storage.database import connect
 from cryptobot.storage.health import live_instances
-from infra.local import mongod
+from infra.local import mongod, topics
 
 Check = Callable[[], bool]
 """True when the service is healthy; an exception of ``NOT_YET`` means that it is not."""
@@ -54,14 +51,7 @@ def broker(bootstrap: str) -> Check:
     """Return a check that the broker answers and holds the product's topics (created where missing)."""
 
     def has_topics() -> bool:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5_000)
-        try:
-            if missing := set(PARTITIONS) - set(admin.list_topics()):
-                admin.create_topics([NewTopic(name, PARTITIONS[name], 1) for name in sorted(missing)])
-        except TopicAlreadyExistsError:
-            return True
-        finally:
-            admin.close()
+        topics.create(bootstrap)
         return True
 
     return has_topics

@@ -93,3 +93,7 @@ SPARK_KAFKA = JarSet("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.2.0")
 def spark_jars() -> list[Path]:
     """Return the jars that Spark jobs need beside Spark's own, fetched where missing."""
     return sorted(SPARK_MONGO.fetch().glob("*.jar"))
+
+
+if __name__ == "__main__":
+    spark_jars()
