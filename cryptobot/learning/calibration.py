@@ -31,13 +31,13 @@ class Calibration:
         """Return calibrated probabilities, float64 of the same shape ``(n, classes)``."""
         floored = np.maximum(np.asarray(probabilities, dtype=np.float64), _FLOOR)
         logits = np.log(floored) / self.temperature + np.asarray(self.bias)
-        return _softmax(logits)
+        return np.exp(_log_softmax(logits))
 
 
 def fit_calibration(probabilities: Array, labels: npt.NDArray[np.int64]) -> Calibration:
     """Return the calibration with the least log loss on predictions of candles not learned from.
 
-    The loss is convex in ``(1 / temperature, bias)``: Newton's method, deterministic. A prior as
+    The loss is convex in ``(1 / temperature, bias)``: damped Newton, deterministic. A prior as
     heavy as :data:`PRIOR_ROWS` rows holds few predictions near no calibration at all.
     """
     log_p = np.log(np.maximum(probabilities, _FLOOR))
@@ -48,21 +48,28 @@ def fit_calibration(probabilities: Array, labels: npt.NDArray[np.int64]) -> Cali
     design[:, :, 0] = log_p
     for k in range(classes - 1):
         design[:, k, k + 1] = 1
-    identity = np.eye(classes)[0]
-    theta = identity.copy()
+    start = np.eye(classes)[0]
+
+    def loss(theta: Array) -> float:
+        chosen = _log_softmax(design @ theta)[np.arange(rows), labels]
+        return float(PRIOR_ROWS / 2 * ((theta - start) ** 2).sum() - chosen.sum())
+
+    theta = start.copy()
     for _ in range(_STEPS):
-        p = _softmax(design @ theta)
-        gradient = np.einsum("nk,nkd->d", p - target, design) + PRIOR_ROWS * (theta - identity)
+        p = np.exp(_log_softmax(design @ theta))
+        gradient = np.einsum("nk,nkd->d", p - target, design) + PRIOR_ROWS * (theta - start)
         mean = np.einsum("nk,nkd->nd", p, design)
         curvature = np.einsum("nk,nkd,nke->de", p, design, design) - mean.T @ mean
         step = np.linalg.solve(curvature + PRIOR_ROWS * np.eye(classes), gradient)
+        while loss(theta - step) > loss(theta) and np.abs(step).max() > _CONVERGED:
+            step = step / 2  # a whole step can overshoot where predictions are overconfident
         theta = theta - step
-        if np.abs(step).max() < _CONVERGED:
+        if np.abs(step).max() <= _CONVERGED:
             break
     slope = float(np.clip(theta[0], *_SLOPES))
     return Calibration(1 / slope, (*(float(bias) for bias in theta[1:]), 0.0))
 
 
-def _softmax(logits: Array) -> Array:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+def _log_softmax(logits: Array) -> Array:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
