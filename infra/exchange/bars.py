@@ -119,13 +119,22 @@ def aggregate(bars: Bars, interval: Interval, zone_ms: int = 0) -> Bars:
         return bars
     opens = bucket_opens(bars.open_ms, interval, zone_ms)
     starts = np.flatnonzero(np.diff(opens, prepend=opens[0] - 1))
-    ends = np.append(starts[1:], len(bars)) - 1
     if interval is Interval.MONTH_1:
         closes = np.array([next_open(int(at), interval, zone_ms) - 1 for at in opens[starts]], np.int64)
     else:
         closes = opens[starts] + (interval.milliseconds - 1)
+    return _reduce(bars, starts, opens[starts], closes)
+
+
+def merge(bars: Bars) -> Bars:
+    """Return one candle made of all ``bars``, of which there is at least one."""
+    return _reduce(bars, np.zeros(1, np.int64), bars.open_ms[:1], bars.close_ms[-1:])
+
+
+def _reduce(bars: Bars, starts: NDArray[np.intp], opens: Ints, closes: Ints) -> Bars:
+    ends = np.append(starts[1:], len(bars)) - 1
     return Bars(
-        open_ms=opens[starts],
+        open_ms=opens,
         close_ms=closes,
         high=np.maximum.reduceat(bars.high, starts),
         low=np.minimum.reduceat(bars.low, starts),

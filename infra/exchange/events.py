@@ -6,11 +6,14 @@ from typing import Any
 
 import orjson
 
-from cryptobot.market import Interval
 from infra.exchange.bars import Bars
-from infra.exchange.fills import Trades
+from infra.exchange.fills import Aggregates, Trades
 from infra.exchange.instruments import Instrument
 from infra.exchange.rendering import Choice, Fixed, Integer, Lines, Part, fixed, lines
+from infra.exchange.statistics import best_quotes
+from infra.exchange.subscription import Stream
+
+Day = dict[str, str | int]
 
 
 def frame(payload: bytes) -> bytes:
@@ -23,39 +26,44 @@ def frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8) + payload
 
 
-def trade_frames(trades: Trades, instrument: Instrument, *, wrapped: bool, scale: int) -> Lines:
-    """Render ``<symbol>@trade`` events as frames, one a trade."""
-    symbol = instrument.symbol
-    return _frames(
-        f"{symbol.lower()}@trade",
-        [
-            b'{"e":"trade","E":', Integer(trades.time_ms * scale),
-            f',"s":"{symbol}","t":'.encode(), Integer(trades.trade_id),
-            b',"p":"', Fixed(trades.price, instrument.price_decimals),
-            b'","q":"', Fixed(trades.quantity, instrument.quantity_decimals),
-            b'","T":', Integer(trades.time_ms * scale),
-            b',"m":', Choice(trades.buyer_is_maker, b"true", b"false"),
-            b',"M":true}',
-        ],
-        len(trades),
-        wrapped,
-    )  # fmt: skip
+def event_frame(stream: Stream, event: object) -> bytes:
+    """Return one event of ``stream`` as a frame."""
+    return frame(orjson.dumps({"stream": stream.name, "data": event} if stream.wrapped else event))
 
 
-def _frames(stream: str, parts: list[Part], count: int, wrapped: bool) -> Lines:
-    if wrapped:
-        parts = [f'{{"stream":"{stream}","data":'.encode(), *parts, b"}"]
-    return lines(parts, count, framed=True)
+def trades(found: Trades, rows: slice, instrument: Instrument, stream: Stream) -> Lines:
+    """Render ``<symbol>@trade`` events as frames, one a trade of ``rows``."""
+    times = Integer(found.time_ms[rows] * stream.scale)
+    parts: list[Part] = [
+        b'{"e":"trade","E":', times,
+        f',"s":"{instrument.symbol}","t":'.encode(), Integer(found.trade_id[rows]),
+        b',"p":"', Fixed(found.price[rows], instrument.price_decimals),
+        b'","q":"', Fixed(found.quantity[rows], instrument.quantity_decimals),
+        b'","T":', times,
+        b',"m":', Choice(found.buyer_is_maker[rows], b"true", b"false"),
+        b',"M":true}',
+    ]  # fmt: skip
+    return _frames(stream, parts, len(times.values))
 
 
-def event_frame(stream: str, event: dict[str, Any], *, wrapped: bool) -> bytes:
-    """Return one event as a frame."""
-    return frame(orjson.dumps({"stream": stream, "data": event} if wrapped else event))
+def aggregates(found: Aggregates, rows: slice, instrument: Instrument, stream: Stream) -> Lines:
+    """Render ``<symbol>@aggTrade`` events as frames, one an aggregate of ``rows``."""
+    times = Integer(found.time_ms[rows] * stream.scale)
+    parts: list[Part] = [
+        b'{"e":"aggTrade","E":', times,
+        f',"s":"{instrument.symbol}","a":'.encode(), Integer(found.agg_id[rows]),
+        b',"p":"', Fixed(found.price[rows], instrument.price_decimals),
+        b'","q":"', Fixed(found.quantity[rows], instrument.quantity_decimals),
+        b'","f":', Integer(found.first_trade[rows]),
+        b',"l":', Integer(found.last_trade[rows]),
+        b',"T":', times,
+        b',"m":', Choice(found.buyer_is_maker[rows], b"true", b"false"),
+        b',"M":true}',
+    ]  # fmt: skip
+    return _frames(stream, parts, len(times.values))
 
 
-def kline_event(
-    bars: Bars, instrument: Instrument, interval: Interval, now_ms: int, *, closed: bool, scale: int
-) -> dict[str, Any]:
+def kline(bars: Bars, instrument: Instrument, stream: Stream, now_ms: int, *, closed: bool) -> dict[str, Any]:
     """Return the kline event of the last of ``bars``."""
     bar = {name: int(column[-1]) for name, column in zip(Bars.__slots__, bars.columns(), strict=True)}
     price, quantity, quote = (
@@ -65,15 +73,15 @@ def kline_event(
     )
     return {
         "e": "kline",
-        "E": now_ms * scale,
+        "E": now_ms * stream.scale,
         "s": instrument.symbol,
         "k": {
-            "t": bar["open_ms"] * scale,
-            "T": (bar["close_ms"] + 1) * scale - 1,
+            "t": bar["open_ms"] * stream.scale,
+            "T": (bar["close_ms"] + 1) * stream.scale - 1,
             "s": instrument.symbol,
-            "i": interval.value,
-            "f": bar["first_trade"],
-            "L": bar["first_trade"] + bar["trades"] - 1,
+            "i": str(stream.interval),
+            "f": bar["first_trade"] if bar["trades"] else -1,
+            "L": bar["first_trade"] + bar["trades"] - 1 if bar["trades"] else -1,
             "o": fixed(bar["open"], price),
             "c": fixed(bar["close"], price),
             "h": fixed(bar["high"], price),
@@ -89,16 +97,64 @@ def kline_event(
     }
 
 
-def mini_ticker_event(day: Bars, instrument: Instrument, now_ms: int, scale: int) -> dict[str, Any]:
-    """Return the miniTicker event of the one candle ``day`` that spans 24 hours."""
+def mini_ticker(day: Day, scale: int) -> dict[str, Any]:
+    """Return the ``24hrMiniTicker`` event of the fields of ``ticker/24hr``."""
     return {
         "e": "24hrMiniTicker",
-        "E": now_ms * scale,
-        "s": instrument.symbol,
-        "c": fixed(int(day.close[0]), instrument.price_decimals),
-        "o": fixed(int(day.open[0]), instrument.price_decimals),
-        "h": fixed(int(day.high[0]), instrument.price_decimals),
-        "l": fixed(int(day.low[0]), instrument.price_decimals),
-        "v": fixed(int(day.volume[0]), instrument.quantity_decimals),
-        "q": fixed(int(day.quote[0]), instrument.quote_decimals),
+        "E": int(day["closeTime"]) * scale,
+        "s": day["symbol"],
+        "c": day["lastPrice"],
+        "o": day["openPrice"],
+        "h": day["highPrice"],
+        "l": day["lowPrice"],
+        "v": day["volume"],
+        "q": day["quoteVolume"],
     }
+
+
+def ticker(day: Day, scale: int) -> dict[str, Any]:
+    """Return the ``24hrTicker`` event of the fields of ``ticker/24hr``."""
+    return {
+        "e": "24hrTicker",
+        "E": int(day["closeTime"]) * scale,
+        "s": day["symbol"],
+        "p": day["priceChange"],
+        "P": day["priceChangePercent"],
+        "w": day["weightedAvgPrice"],
+        "x": day["prevClosePrice"],
+        "c": day["lastPrice"],
+        "Q": day["lastQty"],
+        "b": day["bidPrice"],
+        "B": day["bidQty"],
+        "a": day["askPrice"],
+        "A": day["askQty"],
+        "o": day["openPrice"],
+        "h": day["highPrice"],
+        "l": day["lowPrice"],
+        "v": day["volume"],
+        "q": day["quoteVolume"],
+        "O": int(day["openTime"]) * scale,
+        "C": int(day["closeTime"]) * scale,
+        "F": day["firstId"],
+        "L": day["lastId"],
+        "n": day["count"],
+    }
+
+
+def book_ticker(trade: Trades, instrument: Instrument) -> dict[str, Any]:
+    """Return the bookTicker event as the last of ``trade`` leaves the book."""
+    best = best_quotes(trade, instrument)
+    return {
+        "u": int(trade.trade_id[-1]),
+        "s": instrument.symbol,
+        "b": best["bidPrice"],
+        "B": best["bidQty"],
+        "a": best["askPrice"],
+        "A": best["askQty"],
+    }
+
+
+def _frames(stream: Stream, parts: list[Part], count: int) -> Lines:
+    if stream.wrapped:
+        parts = [f'{{"stream":"{stream.name}","data":'.encode(), *parts, b"}"]
+    return lines(parts, count, framed=True)

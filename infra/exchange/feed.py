@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,30 +10,19 @@ from typing import Protocol
 
 import numpy as np
 
-from cryptobot.market import Interval
-from infra.exchange.bars import DAY_MS, MINUTE_MS, Bars, aggregate, concat
-from infra.exchange.events import event_frame, kline_event, mini_ticker_event, trade_frames
-from infra.exchange.recent import Recent
+from infra.exchange import events, statistics
+from infra.exchange.bars import MINUTE_MS, Bars, bucket_open
+from infra.exchange.faults import Faults
 from infra.exchange.present import Present
+from infra.exchange.recent import Recent
 from infra.exchange.rendering import Lines
+from infra.exchange.subscription import Stream
 
 _TICK_SECONDS = 0.01
 _KLINE_SECONDS = 2.0
-_TICKER_SECONDS = 1.0
-_INTERVALS = {interval.value: interval for interval in Interval}
-_STREAM = re.compile(r"^([a-z0-9]{4,20})@(trade|aggTrade|miniTicker|kline_(\w+))$")
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """One stream in one shape: whose it is, what it carries, wrapped or raw, ms or us."""
-
-    name: str
-    symbol: str
-    kind: str
-    interval: Interval | None
-    wrapped: bool
-    scale: int
+_SECOND = 1.0
+_BLOCK = 2_048
+"""Trades are rendered so many at a time."""
 
 
 class Listener(Protocol):
@@ -44,132 +32,162 @@ class Listener(Protocol):
         """Send whole frames."""
 
 
-def parse(name: str, symbols: object, *, wrapped: bool, scale: int) -> Stream | None:
-    """Return the stream called ``name``, or None when there is none of that form."""
-    found = _STREAM.match(name)
-    if not found:
-        return None
-    interval = None
-    if found[3]:
-        if found[3] not in _INTERVALS:
-            return None
-        interval = _INTERVALS[found[3]]
-    return Stream(name, found[1].upper(), found[2].partition("_")[0], interval, wrapped, scale)
+@dataclass(slots=True)
+class _Due:
+    """A push that comes every so many seconds."""
+
+    every: float
+    at: float = 0.0
+
+    def now(self, wall: float) -> bool:
+        if wall < self.at:
+            return False
+        self.at = wall + self.every
+        return True
 
 
 class Feed:
     """Subscriptions, and the loop that serves them."""
 
-    def __init__(self, present: Present) -> None:
+    def __init__(self, present: Present, faults: Faults) -> None:
         self._present = present
+        self._faults = faults
         self._listeners: dict[Stream, set[Listener]] = defaultdict(set)
-        self._frames: Recent[tuple[str, int, str, bool, int], Lines] = Recent(16)
+        self._blocks: Recent[tuple[Stream, int, int], Lines] = Recent(16)
+
+    @property
+    def now_ms(self) -> int:
+        """The feed's time."""
+        return self._present.clock.now_ms()
 
     def subscribe(self, stream: Stream, listener: Listener) -> None:
-        """Send ``stream`` to ``listener`` from now on."""
-        if stream.symbol in self._present.market.instruments:
+        """Send ``stream`` to ``listener`` from now on; a symbol that is not traded is silent."""
+        if not stream.symbol or stream.symbol in self._present.market.instruments:
             self._listeners[stream].add(listener)
 
     def unsubscribe(self, stream: Stream, listener: Listener) -> None:
         """Send ``stream`` to ``listener`` no more."""
-        held = self._listeners.get(stream)
-        if held is not None:
-            held.discard(listener)
-            if not held:
+        if stream in self._listeners:
+            self._listeners[stream].discard(listener)
+            if not self._listeners[stream]:
                 del self._listeners[stream]
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        clock = self._present.clock
-        cursor, kline_due, ticker_due = clock.now_ms(), 0.0, 0.0
+        cursor = self.now_ms
+        klines, seconds = _Due(_KLINE_SECONDS), _Due(_SECOND)
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            now, wall = clock.now_ms(), time.monotonic()
-            if self._listeners and now > cursor:
-                klines, tickers = wall >= kline_due, wall >= ticker_due
-                if klines:
-                    kline_due = wall + _KLINE_SECONDS
-                if tickers:
-                    ticker_due = wall + _TICKER_SECONDS
-                for symbol in {stream.symbol for stream in self._listeners}:
-                    self._advance(symbol, cursor, now, klines=klines, tickers=tickers)
+            now, wall = self.now_ms, time.monotonic()
+            if self._listeners:
+                pushes = {"kline"} if klines.now(wall) else set()
+                if seconds.now(wall):
+                    pushes |= {"miniTicker", "ticker", "1s"}
+                self._advance(cursor, now, pushes)
             cursor = now
 
-    def _advance(self, symbol: str, since_ms: int, now_ms: int, *, klines: bool, tickers: bool) -> None:
-        """Send what happened in ``(since_ms, now_ms]``."""
-        streams = [stream for stream in self._listeners if stream.symbol == symbol]
+    def _advance(self, since_ms: int, now_ms: int, pushes: set[str]) -> None:
+        by_symbol: dict[str, list[Stream]] = defaultdict(list)
+        for stream in self._listeners:
+            by_symbol[stream.symbol].append(stream)
+        for symbol, streams in by_symbol.items():
+            if symbol:
+                since = since_ms
+                if now_ms < since_ms:
+                    end = self._present.market.end(symbol) or since_ms
+                    self._happened(symbol, streams, since_ms, end)
+                    since = now_ms
+                self._happened(symbol, streams, since, now_ms)
+            if pushes:
+                self._push(streams, now_ms, pushes)
+
+    def _happened(self, symbol: str, streams: list[Stream], since_ms: int, now_ms: int) -> None:
+        """Send the trades and closed candles of ``(since_ms, now_ms]``."""
         at = since_ms + 1
         while at <= now_ms:
             bar = self._present.bar_at(symbol, at)
-            until = (
-                min(now_ms, int(bar.close_ms[0]))
-                if len(bar)
-                else min(now_ms, at - at % MINUTE_MS + MINUTE_MS - 1)
-            )
-            if len(bar):
-                self._send_trades(symbol, streams, int(bar.open_ms[0]), at, until)
-                if until < now_ms:
-                    self._send_closed(symbol, streams, bar)
-            at = until + 1
-        if klines:
-            self._send_open(symbol, streams, now_ms)
-        if tickers:
-            self._send_tickers(symbol, streams, now_ms)
+            last = int(bar.close_ms[0]) if len(bar) else at - at % MINUTE_MS + MINUTE_MS - 1
+            if len(bar) and bar.trades[0]:
+                self._send_trades(streams, int(bar.open_ms[0]), at, min(last, now_ms))
+            if last < now_ms:
+                self._send_closed(streams, last)
+            at = last + 1
 
-    def _send_trades(
-        self, symbol: str, streams: list[Stream], open_ms: int, first_ms: int, last_ms: int
-    ) -> None:
-        wanted = [stream for stream in streams if stream.kind == "trade"]
-        if not wanted:
-            return
-        trades = self._present.history.trades(symbol, open_ms)
-        first, last = np.searchsorted(trades.time_ms, (first_ms, last_ms + 1))
-        if first == last:
-            return
-        instrument = self._present.instrument(symbol)
-        for stream in wanted:
-            rendered = self._frames.get(
-                (symbol, open_ms, stream.kind, stream.wrapped, stream.scale),
-                lambda stream=stream: trade_frames(
-                    trades, instrument, wrapped=stream.wrapped, scale=stream.scale
-                ),
-            )
-            self._send(stream, rendered.slice(int(first), int(last)))
-
-    def _send_closed(self, symbol: str, streams: list[Stream], bar: Bars) -> None:
-        closed_ms = int(bar.close_ms[0])
+    def _send_trades(self, streams: list[Stream], open_ms: int, first_ms: int, last_ms: int) -> None:
         for stream in streams:
-            if stream.interval is not None and stream.interval.floor(closed_ms + 1) == closed_ms + 1:
-                opened = stream.interval.floor(closed_ms)
-                bars = self._present.market.candles(symbol, stream.interval, opened, opened + 1)
-                self._send_kline(stream, bars, closed_ms + 1, closed=True)
+            if stream.kind not in ("trade", "aggTrade", "bookTicker"):
+                continue
+            history = self._present.history
+            source = history.aggregates if stream.kind == "aggTrade" else history.trades
+            times = source(stream.symbol, open_ms).time_ms
+            first, last = (int(row) for row in np.searchsorted(times, (first_ms, last_ms + 1)))
+            if first == last:
+                continue
+            if stream.kind == "bookTicker":
+                self._send_book(stream, last_ms)
+                continue
+            for block in range(first // _BLOCK, (last - 1) // _BLOCK + 1):
+                begin = block * _BLOCK
+                lines = self._block(stream, open_ms, block)
+                self._send_lines(stream, lines, max(first - begin, 0), min(last - begin, _BLOCK))
 
-    def _send_open(self, symbol: str, streams: list[Stream], now_ms: int) -> None:
+    def _block(self, stream: Stream, open_ms: int, block: int) -> Lines:
+        history, instrument = self._present.history, self._present.instrument(stream.symbol)
+        rows = slice(block * _BLOCK, (block + 1) * _BLOCK)
+
+        def make() -> Lines:
+            if stream.kind == "trade":
+                return events.trades(history.trades(stream.symbol, open_ms), rows, instrument, stream)
+            return events.aggregates(history.aggregates(stream.symbol, open_ms), rows, instrument, stream)
+
+        return self._blocks.get((stream, open_ms, block), make)
+
+    def _send_lines(self, stream: Stream, lines: Lines, first: int, last: int) -> None:
+        if self._faults.chance(self._faults.broken_share):
+            self._send(stream, events.frame(b'{"e":"trade","E":'))
+        if self._faults.out_of_order:
+            self._send(stream, b"".join(lines.slice(row, row + 1) for row in reversed(range(first, last))))
+        else:
+            self._send(stream, lines.slice(first, last))
+
+    def _send_book(self, stream: Stream, now_ms: int) -> None:
+        trade = statistics.last_trade(self._present, stream.symbol, now_ms)
+        event = events.book_ticker(trade, self._present.instrument(stream.symbol))
+        self._send(stream, events.event_frame(stream, event))
+
+    def _send_closed(self, streams: list[Stream], last_ms: int) -> None:
+        """Send the candles whose last moment is ``last_ms``."""
         for stream in streams:
-            if stream.interval is not None:
-                bars = self._present.open_candle(symbol, stream.interval, now_ms)
+            interval, zone_ms = stream.interval, stream.zone_ms
+            if interval is None or bucket_open(last_ms + 1, interval, zone_ms) != last_ms + 1:
+                continue
+            opened = bucket_open(last_ms, interval, zone_ms)
+            bars = self._present.candles(stream.symbol, interval, opened, opened + 1, last_ms + 1, zone_ms)
+            if len(bars) and not self._faults.missing(opened, interval):
+                repeats = 2 if self._faults.chance(self._faults.repeated_candles) else 1
+                self._send(stream, self._kline(stream, bars, last_ms + 1, closed=True) * repeats)
+
+    def _push(self, streams: list[Stream], now_ms: int, pushes: set[str]) -> None:
+        """Send the state at ``now_ms`` of those of ``streams`` whose turn it is."""
+        for stream in streams:
+            if stream.interval is not None and {stream.kind, stream.interval.value} & pushes:
+                bars = self._present.open_candle(stream.symbol, stream.interval, now_ms, stream.zone_ms)
                 if len(bars):
-                    self._send_kline(stream, bars, now_ms, closed=False)
+                    self._send(stream, self._kline(stream, bars, now_ms, closed=False))
+            elif stream.interval is None and stream.kind in pushes:
+                self._send_day(stream, now_ms)
 
-    def _send_kline(self, stream: Stream, bars: Bars, now_ms: int, *, closed: bool) -> None:
-        assert stream.interval is not None  # noqa: S101
+    def _kline(self, stream: Stream, bars: Bars, now_ms: int, *, closed: bool) -> bytes:
         instrument = self._present.instrument(stream.symbol)
-        event = kline_event(bars, instrument, stream.interval, now_ms, closed=closed, scale=stream.scale)
-        self._send(stream, event_frame(stream.name, event, wrapped=stream.wrapped))
+        return events.event_frame(stream, events.kline(bars, instrument, stream, now_ms, closed=closed))
 
-    def _send_tickers(self, symbol: str, streams: list[Stream], now_ms: int) -> None:
-        wanted = [stream for stream in streams if stream.kind == "miniTicker"]
-        if not wanted:
-            return
-        running = self._present.open_bar(symbol, now_ms)
-        until = int(running.open_ms[0]) if len(running) else now_ms
-        bars = concat(
-            [self._present.market.candles(symbol, Interval.MINUTE_1, until - DAY_MS, until), running]
-        )
-        day = aggregate(bars.shifted(-int(bars.open_ms[0])), Interval.MONTH_1)
-        for stream in wanted:
-            event = mini_ticker_event(day, self._present.instrument(symbol), now_ms, stream.scale)
-            self._send(stream, event_frame(stream.name, event, wrapped=stream.wrapped))
+    def _send_day(self, stream: Stream, now_ms: int) -> None:
+        make = events.mini_ticker if stream.kind == "miniTicker" else events.ticker
+        symbols = [stream.symbol] if stream.symbol else list(self._present.market.instruments)
+        days = [statistics.rolling_day(self._present, symbol, now_ms) for symbol in symbols]
+        found = [make(day, stream.scale) for day in days if day]
+        if found:
+            self._send(stream, events.event_frame(stream, found[0] if stream.symbol else found))
 
     def _send(self, stream: Stream, frames: bytes) -> None:
         for listener in tuple(self._listeners.get(stream, ())):

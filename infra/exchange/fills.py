@@ -34,6 +34,40 @@ class Trades:
         return len(self.time_ms)
 
 
+_NO_INTS = np.empty(0, np.int64)
+NO_TRADES = Trades(_NO_INTS, _NO_INTS, _NO_INTS, np.empty(0, bool), _NO_INTS, _NO_INTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregates:
+    """Trades of one order at one price and time, taken together."""
+
+    time_ms: Ints
+    price: Ints
+    quantity: Ints
+    buyer_is_maker: NDArray[np.bool_]
+    agg_id: Ints
+    first_trade: Ints
+    last_trade: Ints
+
+    def __len__(self) -> int:
+        return len(self.time_ms)
+
+
+def aggregates(trades: Trades) -> Aggregates:
+    """Return the aggregates of ``trades``, of which there is at least one."""
+    starts = np.flatnonzero(np.diff(trades.agg_id, prepend=trades.agg_id[0] - 1))
+    return Aggregates(
+        time_ms=trades.time_ms[starts],
+        price=trades.price[starts],
+        quantity=np.add.reduceat(trades.quantity, starts),
+        buyer_is_maker=trades.buyer_is_maker[starts],
+        agg_id=trades.agg_id[starts],
+        first_trade=trades.trade_id[starts],
+        last_trade=trades.trade_id[np.append(starts[1:], len(trades)) - 1],
+    )
+
+
 @dataclass(slots=True)
 class _Group:
     """What one side's fills must add up to, and the prices that it has to touch."""
@@ -96,7 +130,7 @@ class _Fills:
         )
 
 
-_NO_FILLS = _Fills(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
+_NO_FILLS = _Fills(np.empty(0), _NO_INTS, _NO_INTS)
 
 
 def trades_of(bars: Bars, row: int, rng: np.random.Generator) -> Trades:
@@ -104,9 +138,7 @@ def trades_of(bars: Bars, row: int, rng: np.random.Generator) -> Trades:
     bar = {name: int(column[row]) for name, column in zip(Bars.__slots__, bars.columns(), strict=True)}
     count, orders = bar["trades"], bar["aggs"]
     if not count:
-        return Trades(
-            *(np.empty(0, np.int64) for _ in range(3)), np.empty(0, bool), *[np.empty(0, np.int64)] * 2
-        )
+        return NO_TRADES
     fills, sells = _orders(bar, orders, rng)
     agg = np.arange(orders)
     while len(fills.at) < count:
@@ -214,10 +246,11 @@ def _settle_ticks(fills: _Fills, missing: int, high: int) -> _Fills | None:
     price[raisable[:whole]] += 1
     rest = missing - (int(reach[whole - 1]) if whole else 0)
     if rest:
-        parent, part, new_price = raisable[whole], rest, price[raisable[whole]] + 1
+        parent = int(raisable[whole])
+        part, new_price = rest, int(price[parent]) + 1
     else:
         parent = int(np.argmax(quantity))
-        part, new_price = int(quantity[parent]) // 2, price[parent]
+        part, new_price = int(quantity[parent]) // 2, int(price[parent])
     if not 0 < part < quantity[parent]:
         return None
     quantity[parent] -= part
@@ -244,11 +277,12 @@ def _split(
     times = np.ones(len(agg), np.int64)
     times[chosen] = 2
     second = np.cumsum(times)[chosen] - 1
-    at, price, quantity = (np.repeat(column, times) for column in (fills.at, fills.price, fills.quantity))
+    quantity = np.repeat(fills.quantity, times)
     part = 1 + np.floor(rng.random(len(chosen)) * (quantity[second] - 1)).astype(np.int64)
     quantity[second - 1] -= part
     quantity[second] = part
-    return _Fills(at, price, quantity), np.repeat(sells, times), np.repeat(agg, times)
+    divided = _Fills(np.repeat(fills.at, times), np.repeat(fills.price, times), quantity)
+    return divided, np.repeat(sells, times), np.repeat(agg, times)
 
 
 def _nearest(

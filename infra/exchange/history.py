@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cryptobot.market import Interval
 from infra.exchange.bars import DAY_MS, Bars, Ints
-from infra.exchange.fills import Trades, trades_of
+from infra.exchange.fills import Aggregates, Trades, aggregates, trades_of
 from infra.exchange.instruments import Instrument
 from infra.exchange.market import Market
 from infra.exchange.recent import Recent
@@ -27,7 +27,8 @@ class History:
     def __init__(self, market: Market) -> None:
         self.market = market
         self._rows: Recent[tuple[str, int], Page] = Recent(96)
-        self._trades: Recent[tuple[str, int], Trades] = Recent(8)
+        self._trades: Recent[tuple[str, int], Trades] = Recent(24)
+        self._aggregates: Recent[tuple[str, int], Aggregates] = Recent(8)
 
     def minutes(self, symbol: str, day: int) -> Page:
         """Return the minutes of ``day``, counted from the epoch, rendered as rows."""
@@ -46,6 +47,10 @@ class History:
             return trades_of(bars, 0, self.market.rng(symbol, open_ms))
 
         return self._trades.get((symbol, open_ms), make)
+
+    def aggregates(self, symbol: str, open_ms: int) -> Aggregates:
+        """Return the aggregates of the finest candle that opens at ``open_ms``, which has trades."""
+        return self._aggregates.get((symbol, open_ms), lambda: aggregates(self.trades(symbol, open_ms)))
 
 
 def kline_rows(bars: Bars, instrument: Instrument, scale: int = 1) -> Lines:

@@ -5,36 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from cryptobot.market import Interval
+from infra.exchange.asked import Asked
 from infra.exchange.bars import DAY_MS, Bars, bucket_open, concat
 from infra.exchange.history import kline_rows
-from infra.exchange.parameters import Parameters
 from infra.exchange.present import Present
 
 PARAMETERS = frozenset({"symbol", "interval", "startTime", "endTime", "timeZone", "limit"})
-_FAR = 8_640_000_000_000_000
 
 
-def page(present: Present, query: Parameters, now_ms: int, scale: int) -> bytes:
-    """Return the body: the rows that ``query`` asks for, oldest first.
+def page(asked: Asked) -> bytes:
+    """Return the body: the rows that are asked for, oldest first.
 
     ``startTime`` and ``endTime`` are inclusive and compared with open times. Without
     ``startTime`` the newest rows are answered, otherwise the oldest from there on.
     """
-    symbol, interval = query.symbol(present.market.instruments), query.interval()
+    query, present, now_ms = asked.query, asked.present, asked.now_ms
+    symbol, interval = asked.symbol, query.interval()
     limit, zone_ms = query.limit(500, 1000), query.zone_ms()
-    start, last = query.integer("startTime"), query.integer("endTime")
-    first_open = present.market.first_open(symbol)
-    end = min(_FAR if last is None else last // scale + 1, now_ms + 1)
+    start, last = query.time_ms("startTime", up=True), query.time_ms("endTime")
+    end = now_ms + 1 if last is None else min(last, now_ms) + 1
     if not present.market.serves(symbol, interval):
         return b"[]"
     if start is None:
         bars = newest(present, symbol, interval, end, limit, now_ms, zone_ms)
     else:
-        start = max(-(-start // scale), bucket_open(first_open, interval, zone_ms))
-        if interval is Interval.MINUTE_1 and scale == 1 and not zone_ms:
+        start = max(start, bucket_open(present.market.first_open(symbol), interval, zone_ms))
+        if interval is Interval.MINUTE_1 and asked.scale == 1 and not zone_ms:
             return _minutes(present, symbol, start, end, limit, now_ms)
         bars = oldest(present, symbol, interval, start, end, limit, now_ms, zone_ms)
-    return b"[" + kline_rows(bars, present.instrument(symbol), scale).data[:-1] + b"]"
+    return b"[" + kline_rows(bars, asked.instrument, asked.scale).data[:-1] + b"]"
 
 
 def oldest(
@@ -91,4 +90,3 @@ def _minutes(present: Present, symbol: str, start_ms: int, end_ms: int, limit: i
         running = present.open_candle(symbol, Interval.MINUTE_1, now_ms)
         pieces.append(kline_rows(running, present.instrument(symbol)).data)
     return b"[" + b"".join(pieces)[:-1] + b"]"
-

@@ -39,3 +39,10 @@ class Market(Protocol):
 
     def rng(self, symbol: str, open_ms: int) -> np.random.Generator:
         """Return the generator of the trades in the finest candle that opens at ``open_ms``."""
+
+    def opened_by(self, symbol: str, number: int, *, aggregate: bool) -> int:
+        """Return the open time, ms, of the finest candle that holds trade (or aggregate) ``number``.
+
+        A number before the first is in the first candle; one that a finite record does not
+        reach is at its end.
+        """

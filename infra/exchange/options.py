@@ -26,7 +26,7 @@ class Options:
     host: str = "127.0.0.1"
     symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
     speed: float = 1.0
-    seed: int = 3
+    seed: int = 83
     signal_strength: float = 1.0
     trades_per_second: float = 60.0
     weight_limit: int = 6000
@@ -50,7 +50,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Options:
         host=read("EXCHANGE_HOST", str, "127.0.0.1"),
         symbols=read("EXCHANGE_SYMBOLS", _symbols, product.symbols),
         speed=read("EXCHANGE_SPEED", _number(0.001, 100_000), 1.0),
-        seed=read("EXCHANGE_SEED", _integer(0, 2**63 - 1), 3),
+        seed=read("EXCHANGE_SEED", _integer(0, 2**63 - 1), 83),
         signal_strength=read("EXCHANGE_SIGNAL_STRENGTH", _number(0, 10), 1.0),
         trades_per_second=read("EXCHANGE_TRADES_PER_SECOND", _number(0.5, 20_000), 60.0),
         weight_limit=read("EXCHANGE_WEIGHT_LIMIT", _integer(1, 10**9), 6000),

@@ -6,11 +6,15 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+import orjson
+
 from cryptobot.market import Interval
+from cryptobot.market.kline import ARCHIVE_MICROSECONDS_FROM
 from infra.exchange import errors
 
 _INTERVALS = {interval.value: interval for interval in Interval}
 _SYMBOL = r"^[A-Z0-9-_.]{1,20}$"
+_SYMBOLS = r'^\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}\]$'
 _NUMBER = r"^[0-9]{1,20}$"
 _ZONE = re.compile(r"^([+-]?)(\d{1,2})(?::(\d{2}))?$")
 
@@ -18,14 +22,22 @@ _ZONE = re.compile(r"^([+-]?)(\d{1,2})(?::(\d{2}))?$")
 class Parameters:
     """The parameters of one request; each is checked when it is read."""
 
-    def __init__(self, query: str, known: frozenset[str]) -> None:
+    def __init__(self, query: str) -> None:
         pairs = parse_qsl(query, keep_blank_values=True)
         self._values: Mapping[str, str] = dict(pairs)
-        if len(pairs) > len(known) or not known.issuperset(self._values):
-            raise errors.too_many_parameters(len(known), len(pairs))
+        self._count = len(pairs)
+
+    def know(self, known: frozenset[str]) -> None:
+        """Refuse parameters that are not in ``known``, and any that is sent twice."""
+        if self._count > len(self._values) or not known.issuperset(self._values):
+            raise errors.too_many_parameters(len(known), self._count)
 
     def __contains__(self, name: str) -> bool:
         return bool(self._values.get(name))
+
+    def get(self, name: str) -> str:
+        """Return a parameter's text as it was sent, or nothing."""
+        return self._values.get(name, "")
 
     def text(self, name: str) -> str:
         """Return a mandatory parameter."""
@@ -42,6 +54,25 @@ class Parameters:
         if symbol not in traded:
             raise errors.invalid_symbol()
         return symbol
+
+    def symbol_list(self, traded: Mapping[str, object]) -> list[str]:
+        """Return ``symbols``, a JSON array of traded symbols, each once."""
+        text = self.text("symbols")
+        if not re.fullmatch(_SYMBOLS, text):
+            raise errors.illegal_characters("symbols", _SYMBOLS)
+        symbols: list[str] = orjson.loads(text)
+        if len(set(symbols)) < len(symbols):
+            raise errors.symbol_twice()
+        if not all(symbol in traded for symbol in symbols):
+            raise errors.invalid_symbol()
+        return symbols
+
+    def time_ms(self, name: str, *, up: bool = False) -> int | None:
+        """Return a time in ms, or None; it may be sent in us, and is then rounded down or ``up``."""
+        value = self.integer(name)
+        if value is None or value < ARCHIVE_MICROSECONDS_FROM:
+            return value
+        return -(-value // 1_000) if up else value // 1_000
 
     def integer(self, name: str) -> int | None:
         """Return a whole number, or None when it was not sent."""

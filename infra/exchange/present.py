@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from cryptobot.market import Interval
-from infra.exchange.bars import EMPTY, HOUR_MS, Bars, aggregate, bucket_open, concat
+from infra.exchange.bars import DAY_MS, EMPTY, HOUR_MS, Bars, aggregate, bucket_open, concat, merge
 from infra.exchange.clock import Clock
 from infra.exchange.fills import Trades
 from infra.exchange.history import History
 from infra.exchange.instruments import Instrument
 from infra.exchange.market import Market
+from infra.exchange.seconds import seconds
 
 
 class Present:
@@ -44,6 +45,8 @@ class Present:
     ) -> Bars:
         """Return candles that open in ``[start_ms, end_ms)``, the one still open included."""
         end = min(end_ms, now_ms + 1)
+        if interval is Interval.SECOND_1:
+            return self._seconds(symbol, start_ms, end, now_ms)
         opened = bucket_open(now_ms, interval, zone_ms)
         closed = self.market.candles(symbol, interval, start_ms, min(end, opened), zone_ms)
         if end <= opened:
@@ -54,10 +57,38 @@ class Present:
         """Return the candle of ``interval`` that is open at ``now_ms``, as far as it has come."""
         opened = bucket_open(now_ms, interval, zone_ms)
         if interval is Interval.SECOND_1:
-            return EMPTY
+            return self._seconds(symbol, opened, opened + 1, now_ms)
         running = self.open_bar(symbol, now_ms)
         before = int(running.open_ms[0]) if len(running) else now_ms
-        return aggregate(concat([self.market.finest(symbol, opened, before), running]), interval, zone_ms)
+        parts = [running]
+        if interval.milliseconds > HOUR_MS and zone_ms % HOUR_MS == 0:
+            hour = bucket_open(before, Interval.HOUR_1)
+            parts = [self.market.candles(symbol, Interval.HOUR_1, opened, hour), *parts]
+            parts.insert(1, self.market.finest(symbol, max(opened, hour), before))
+        else:
+            parts = [self.market.finest(symbol, opened, before), *parts]
+        return aggregate(concat(parts), interval, zone_ms)
+
+    def moment(self, symbol: str, now_ms: int) -> int:
+        """Return ``now_ms``, or the last moment of the symbol's record when that is over."""
+        end = self.market.end(symbol)
+        return now_ms if end is None else min(now_ms, end - 1)
+
+    def last_day(self, symbol: str, now_ms: int) -> Bars:
+        """Return one candle of the 24 hours up to ``now_ms``, to the minute; none without trades."""
+        running = self.open_bar(symbol, now_ms)
+        until = int(running.open_ms[0]) if len(running) else now_ms + 1
+        bars = concat([self.market.finest(symbol, until - DAY_MS, until), running])
+        return merge(bars) if len(bars) else EMPTY
+
+    def _seconds(self, symbol: str, start_ms: int, end_ms: int, now_ms: int) -> Bars:
+        bars = self.market.finest(symbol, start_ms - HOUR_MS, end_ms)
+        bars = bars[bars.close_ms >= start_ms]
+        made = [
+            seconds(bars[row : row + 1], self.history.trades(symbol, int(bars.open_ms[row])), now_ms)
+            for row in range(len(bars))
+        ]
+        return concat(made).between(start_ms, end_ms)
 
 
 def partial(bar: Bars, trades: Trades, now_ms: int) -> Bars:
@@ -85,4 +116,3 @@ def partial(bar: Bars, trades: Trades, now_ms: int) -> Bars:
         "aggs": trades.agg_id[seen - 1] + 1 - bar.first_agg[0],
     }
     return Bars(**{name: np.array([value], np.int64) for name, value in values.items()})
-

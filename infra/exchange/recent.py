@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
@@ -11,18 +12,25 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """Values by key, made when first asked for; the least recently used are let go."""
+    """Values by key, made when first asked for; the least recently used are let go.
+
+    Threads may share it; two that miss the same key at once may both make its value.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._lock = threading.Lock()
         self._held: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         """Return the value of ``key``, made by ``make`` when it is not held."""
-        if key in self._held:
-            self._held.move_to_end(key)
-            return self._held[key]
-        value = self._held[key] = make()
-        if len(self._held) > self._limit:
-            self._held.popitem(last=False)
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        value = make()
+        with self._lock:
+            self._held[key] = value
+            if len(self._held) > self._limit:
+                self._held.popitem(last=False)
         return value

@@ -1,66 +1,139 @@
-"""The REST endpoints."""
+"""The REST endpoints: what each reads, weighs and answers."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import orjson
 from aiohttp import web
 
-from infra.exchange import klines
+from cryptobot.market import Interval
+from infra.exchange import errors, klines, tickers, trade_rows
+from infra.exchange.asked import Asked
 from infra.exchange.errors import ApiError
+from infra.exchange.faults import Faults
+from infra.exchange.limits import Weights
 from infra.exchange.parameters import Parameters
 from infra.exchange.present import Present
 
-_NONE: frozenset[str] = frozenset()
+_JSON = "application/json"
+_INFO = frozenset({"symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint: the parameters it knows, the weight of a request, and its answer."""
+
+    answer: Callable[[Asked], object]
+    weight: Callable[[Parameters], int]
+    parameters: frozenset[str] = frozenset()
+    threaded: bool = False
+    """Whether the answer may take long, and is made beside the streams."""
 
 
 class Rest:
-    """Answers of the REST endpoints from the present market."""
+    """The REST endpoints on the present market."""
 
-    def __init__(self, present: Present) -> None:
+    def __init__(self, present: Present, weights: Weights, faults: Faults) -> None:
         self._present = present
+        self._weights = weights
+        self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of all endpoints."""
-        return [
-            web.get("/api/v3/ping", self._ping),
-            web.get("/api/v3/time", self._time),
-            web.get("/api/v3/exchangeInfo", self._exchange_info),
-            web.get("/api/v3/klines", self._klines),
-        ]
+        endpoints = {
+            "ping": Endpoint(lambda asked: {}, _fixed(1)),
+            "time": Endpoint(lambda asked: {"serverTime": asked.now_us * asked.scale // 1_000}, _fixed(1)),
+            "exchangeInfo": Endpoint(self._exchange_info, _fixed(20), _INFO),
+            "klines": Endpoint(self._klines, _fixed(2), klines.PARAMETERS, threaded=True),
+            "uiKlines": Endpoint(self._klines, _fixed(2), klines.PARAMETERS, threaded=True),
+            "trades": Endpoint(trade_rows.recent, _fixed(25), trade_rows.RECENT),
+            "historicalTrades": Endpoint(trade_rows.recent, _fixed(25), trade_rows.HISTORICAL),
+            "aggTrades": Endpoint(trade_rows.aggregate, _fixed(4), trade_rows.AGGREGATE),
+            "avgPrice": Endpoint(tickers.average, _fixed(2), tickers.AVERAGE),
+            "ticker/price": Endpoint(tickers.price, _by_count(2, 4, 4), tickers.SYMBOLS),
+            "ticker/bookTicker": Endpoint(tickers.book, _by_count(2, 4, 4), tickers.SYMBOLS),
+            "ticker/24hr": Endpoint(tickers.day, _by_count(2, 40, 80), tickers.DAY),
+        }
+        return [web.get(f"/api/v3/{name}", self._handler(endpoint)) for name, endpoint in endpoints.items()]
 
-    async def _ping(self, request: web.Request) -> web.Response:
-        return body({})
+    def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handle(request: web.Request) -> web.Response:
+            headers: dict[str, str] = {}
+            try:
+                await self._faults.befall(request)
+                query = Parameters(request.query_string)
+                used = str(self._weights.charge(request.remote or "", endpoint.weight(query)))
+                headers = {"X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
+                query.know(endpoint.parameters)
+                asked = Asked(self._present, query, self._present.clock.now_us(), _scale(request))
+                if endpoint.threaded and query.get("interval") != Interval.MINUTE_1:
+                    answer = await asyncio.to_thread(endpoint.answer, asked)
+                else:
+                    answer = endpoint.answer(asked)
+            except ApiError as error:
+                return _refusal(error, headers)
+            body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+            return web.Response(body=body, content_type=_JSON, headers=headers)
 
-    async def _time(self, request: web.Request) -> web.Response:
-        return body({"serverTime": self._present.clock.now_ms()})
+        return handle
 
-    async def _exchange_info(self, request: web.Request) -> web.Response:
-        instruments = self._present.market.instruments.values()
-        return body(
-            {
-                "timezone": "UTC",
-                "serverTime": self._present.clock.now_ms(),
-                "rateLimits": [],
-                "exchangeFilters": [],
-                "symbols": [instrument.describe() for instrument in instruments],
-            }
-        )
+    def _klines(self, asked: Asked) -> bytes:
+        page = klines.page(asked)
+        if self._faults.missing_candles:
+            interval = str(asked.query.interval())
+            page = orjson.dumps(
+                [row for row in orjson.loads(page) if not self._faults.missing(row[0], interval)]
+            )
+        return page
 
-    async def _klines(self, request: web.Request) -> web.Response:
-        query = Parameters(request.query_string, klines.PARAMETERS)
-        page = klines.page(self._present, query, self._present.clock.now_ms(), 1)
-        return web.Response(body=page, content_type="application/json")
+    def _exchange_info(self, asked: Asked) -> object:
+        symbols, _ = asked.symbols()
+        return {
+            "timezone": "UTC",
+            "serverTime": asked.now_us * asked.scale // 1_000,
+            "rateLimits": [
+                _limit("REQUEST_WEIGHT", "MINUTE", 1, self._weights.limit),
+                _limit("ORDERS", "SECOND", 10, 100),
+                _limit("ORDERS", "DAY", 1, 200_000),
+                _limit("RAW_REQUESTS", "MINUTE", 5, 61_000),
+            ],
+            "exchangeFilters": [],
+            "symbols": [asked.present.instrument(symbol).describe() for symbol in symbols],
+        }
 
 
-def body(value: object, status: int = 200) -> web.Response:
-    """Return ``value`` as a JSON answer."""
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+def _limit(kind: str, interval: str, count: int, limit: int) -> dict[str, str | int]:
+    return {"rateLimitType": kind, "interval": interval, "intervalNum": count, "limit": limit}
 
 
-@web.middleware
-async def answer_errors(request: web.Request, handler: object) -> web.StreamResponse:
-    """Turn an :class:`ApiError` into the exchange's error body."""
-    try:
-        return await handler(request)  # type: ignore[operator]
-    except ApiError as error:
-        return body({"code": error.code, "msg": error.message}, error.status)
+def _fixed(weight: int) -> Callable[[Parameters], int]:
+    return lambda query: weight
+
+
+def _by_count(one: int, many: int, every: int) -> Callable[[Parameters], int]:
+    """Return the weight of a ticker: of one symbol, of up to a hundred, of more or all."""
+
+    def weight(query: Parameters) -> int:
+        named = query.get("symbols").count(",") + 1 if "symbols" in query else 1 if "symbol" in query else 101
+        if named <= (1 if many == every else 20):
+            return one
+        return many if named <= 100 else every
+
+    return weight
+
+
+def _scale(request: web.Request) -> int:
+    unit = request.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper()
+    if unit not in ("MILLISECOND", "MICROSECOND"):
+        raise errors.invalid_value("X-MBX-TIME-UNIT")
+    return 1_000 if unit == "MICROSECOND" else 1
+
+
+def _refusal(error: ApiError, headers: dict[str, str]) -> web.Response:
+    if error.retry_after is not None:
+        headers = headers | {"Retry-After": str(error.retry_after)}
+    body = orjson.dumps({"code": error.code, "msg": error.message})
+    return web.Response(body=body, status=error.status, content_type=_JSON, headers=headers)

@@ -5,41 +5,109 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import ssl
+import time
 
 from aiohttp import web
 
-from infra.exchange import sockets
+from infra.exchange import archive, faults, sockets
+from infra.exchange.bars import DAY_MS
 from infra.exchange.clock import Clock
+from infra.exchange.faults import Faults
 from infra.exchange.feed import Feed
 from infra.exchange.history import History
-from infra.exchange.options import Options
+from infra.exchange.limits import Weights
+from infra.exchange.market import Market
+from infra.exchange.options import OptionError, Options
 from infra.exchange.present import Present
-from infra.exchange.rest import Rest, answer_errors
+from infra.exchange.replay import ReplayMarket
+from infra.exchange.rest import Rest
 from infra.exchange.synthetic import SyntheticMarket
+
+_STOP_SECONDS = 2.0
+
+
+def moments(options: Options) -> tuple[Present, Present]:
+    """Return what REST and archive show, and what the streams show.
+
+    They are the same, except that a record at its own times is all history to REST while the
+    streams play its last 24 hours round and round.
+    """
+    clock = Clock(options.speed)
+    if options.replay_dir is None:
+        synthetic = SyntheticMarket(
+            options.symbols,
+            seed=options.seed,
+            signal_strength=options.signal_strength,
+            trades_per_second=options.trades_per_second,
+        )
+        return _alike(synthetic, clock)
+    replay = ReplayMarket(options.replay_dir, clock.now_ms() if options.replay_shift else None)
+    if options.replay_shift:
+        return _alike(replay, clock)
+    history = History(replay)
+    lap = Clock(options.speed, (replay.record_end - DAY_MS, replay.record_end))
+    return Present(history, clock), Present(history, lap)
+
+
+def _alike(market: Market, clock: Clock) -> tuple[Present, Present]:
+    present = Present(History(market), clock)
+    return present, present
 
 
 async def serve(options: Options) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    market = SyntheticMarket(
-        options.symbols,
-        seed=options.seed,
-        signal_strength=options.signal_strength,
-        trades_per_second=options.trades_per_second,
-    )
-    present = Present(History(market), Clock(options.speed))
-    feed = Feed(present)
-    app = web.Application(middlewares=[answer_errors])
-    app.add_routes([*Rest(present).routes(), *sockets.routes(feed)])
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
-    await web.TCPSite(runner, options.host, options.port).start()
-    print(f"exchange: listening on http://{options.host}:{options.port}", flush=True)
+    """Serve until SIGTERM or SIGINT; raises ``OSError`` when a port is not free."""
+    began = time.monotonic()
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    loop = asyncio.create_task(feed.run())
-    await stop.wait()
-    loop.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await loop
-    await runner.cleanup()
+    present, live = moments(options)
+    wrong = Faults()
+    feed = Feed(live, wrong)
+    visitors = sockets.Visitors(feed, wrong, options)
+    app = web.Application()
+    app.add_routes(
+        [
+            *visitors.routes(),
+            *Rest(present, Weights(options.weight_limit), wrong).routes(),
+            *archive.Archive(present).routes(),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_SECONDS)
+    admin = web.AppRunner(faults.application(wrong, visitors.drop_all), access_log=None)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, options.host, options.port).start()
+        if options.tls_cert is not None:
+            context = _tls(options)
+            await web.TCPSite(runner, options.host, options.tls_port, ssl_context=context).start()
+        if options.admin_port is not None:
+            await admin.setup()
+            await web.TCPSite(admin, "127.0.0.1", options.admin_port).start()
+        ready = time.monotonic() - began
+        print(f"exchange: listening on http://{options.host}:{options.port} after {ready:.1f} s", flush=True)
+        loop = asyncio.create_task(feed.run())
+        ended = asyncio.create_task(stop.wait())
+        await asyncio.wait({loop, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await visitors.announce_shutdown(_STOP_SECONDS)
+        ended.cancel()
+        if loop.done():
+            loop.result()
+        loop.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await loop
+    finally:
+        await admin.cleanup()
+        await runner.cleanup()
+
+
+def _tls(options: Options) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(str(options.tls_cert), str(options.tls_key))
+    except ssl.SSLError as error:
+        raise OptionError(
+            f"EXCHANGE_TLS_CERT ({options.tls_cert}) and EXCHANGE_TLS_KEY ({options.tls_key}) are no "
+            f"certificate and its key in PEM: {error}"
+        ) from error
+    return context

@@ -14,7 +14,9 @@ Floats = NDArray[np.float64]
 MINUTES = 1_440
 _DAYS = 40_000
 _REFERENCE_DAY = date(2025, 1, 1).toordinal() - date(1970, 1, 1).toordinal()
-_LOADING = 0.8
+LOADING = 0.9
+"""How much of each symbol's shocks, by the day and by the minute, is the whole market's."""
+_WALK, _PRESSURE = 0, 2
 _MEMORY = 960
 """How many minutes of the past the pressure still feels."""
 _HALF_LIFE = 120.0
@@ -41,22 +43,22 @@ class Walk:
         self,
         *,
         generator: Callable[[int, int], np.random.Generator],
-        common: Callable[[int, int], np.random.Generator],
+        common: np.random.Generator,
         first_day: int,
         price: float,
         volatility: float,
         trades: float,
         signal_strength: float,
     ) -> None:
-        self._generator, self._common = generator, common
+        self._generator = generator
         self._first = first_day
         self._strength = signal_strength
         self.season = _season()
-        own, shared = generator(0, 0), common(0, 0)
+        own, shared = generator(0, _WALK), common
         mood = 0.75 * _slow(shared.standard_normal(_DAYS)) + 0.5 * _slow(own.standard_normal(_DAYS))
         self._volatility = volatility * np.exp(0.3 * mood) * _REGIMES[_regimes(shared.random(_DAYS))]
-        self._shocks = _LOADING * shared.standard_normal(_DAYS) + np.sqrt(
-            1 - _LOADING**2
+        self._shocks = LOADING * shared.standard_normal(_DAYS) + np.sqrt(
+            1 - LOADING**2
         ) * own.standard_normal(_DAYS)
         self._activity = np.exp(0.5 * mood + 0.15 * own.standard_normal(_DAYS))
         counts = np.maximum(trades * self._activity / self._activity.mean(), 13 * MINUTES).astype(np.int64)
@@ -85,10 +87,21 @@ class Walk:
         """Return the id of the first trade of ``day``; ids rise by one from the first day on."""
         return int(self._trades[day - self._first])
 
+    def day_of(self, number: int, *, aggregate: bool) -> int:
+        """Return the day of trade (or aggregate) ``number``."""
+        firsts = aggregate_id(self._trades) if aggregate else self._trades
+        place = int(np.searchsorted(firsts, number, side="right")) - 1
+        return self._first + min(max(place, 0), _DAYS - 1)
+
     def pressure(self, day: int) -> Floats:
         """Return the latent pressure at each minute of ``day``: slow, of variance one."""
-        noise = np.concatenate((self._noise(day - 1), self._noise(day)))
-        return np.convolve(noise, self._kernel)[MINUTES : 2 * MINUTES]
+        noise = np.concatenate((self._noise(day - 1)[-_MEMORY:], self._noise(day)))
+        decay = self._kernel[1] / self._kernel[0]
+        powers = decay ** np.arange(len(noise))
+        sums = np.cumsum(noise / powers)
+        return (
+            self._kernel[0] * (powers * sums)[_MEMORY:] - self._kernel[0] * powers[_MEMORY:] * sums[:-_MEMORY]
+        )
 
     def drift(self, day: int, pressure: Floats) -> Floats:
         """Return the log-price that the pressure before each minute of ``day`` has added by its end."""
@@ -96,7 +109,7 @@ class Walk:
         return np.cumsum(self._drift_weight * before) * float(self._volatility[day - self._first])
 
     def _noise(self, day: int) -> Floats:
-        return self._generator(day, 2).standard_normal(MINUTES)
+        return self._generator(day, _PRESSURE).standard_normal(MINUTES)
 
     def _last_pressure(self, day: int) -> float:
         return float(self._noise(day)[: -_MEMORY - 1 : -1] @ self._kernel)
@@ -122,6 +135,11 @@ class Walk:
             step = volatility * (self._shocks[place] + pull) - volatility**2 / 2
             self._levels.append(self._levels[-1] + float(step))
             last, place = noise, place + 1
+
+
+def aggregate_id(trade_id: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the id of the aggregate that a trade begins, where two aggregates hold three trades."""
+    return trade_id - trade_id // 3
 
 
 def _season() -> Floats:
