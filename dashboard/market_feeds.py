@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptobot.market.instant import from_ms
+from cryptobot.settings import Settings
 from dashboard import wording
 from dashboard.api_client import ApiClient
 from dashboard.page import Page
@@ -20,13 +21,13 @@ Document = dict[str, Any]
 
 
 class MarketFeeds:
-    """The feeds of a page that shows cards for ``symbols`` and the chart of one of them."""
+    """The feeds of a page that shows a card for each symbol and the chart of one."""
 
     def __init__(
-        self, api: ApiClient, session: Session, page: Page, symbols: Sequence[str], symbol: str, interval: str
+        self, api: ApiClient, session: Session, page: Page, settings: Settings, symbol: str, interval: str
     ) -> None:
         self._api, self._session, self._page = api, session, page
-        self._symbols = symbols
+        self._symbols, self._intervals = settings.symbols, settings.intervals
         self._symbol, self._interval = symbol, interval
         self._candles: list[Document] = []
         self._bars: list[chart.Bar] = []
@@ -91,11 +92,7 @@ class MarketFeeds:
             self._page.show(part(symbol, "range"), children=cards.day_range(ticker))
         await self.ages()
         if (ticker := self._tickers.get(self._symbol)) and self._bars:
-            self._open_bar = chart.open_bar(
-                self._bars, self._open_bar, ticker["price"], ticker["event_time"], self._interval
-            )
-            if self._open_bar:
-                self._tick([("candles", self._open_bar)])
+            await self._move_open_bar(ticker)
 
     async def signals(self) -> None:
         """Show each symbol's last signal; when one is new, the table and the chart's arrows too."""
@@ -122,12 +119,29 @@ class MarketFeeds:
             self._page.show(part(symbol, "model"), children=cards.model(champion, now))
 
     async def pipeline(self) -> None:
-        """Show the services' health and the way to Airflow."""
+        """Show the services' health, the outcome of the data's checks, and the way to Airflow."""
         pipeline = await self._api.get(self._session, "/v1/pipeline") or {}
         if address := pipeline.get("airflow_url"):
             self._page.show("airflow-link", href=address)
-        if reported := services.health(pipeline.get("services", []), datetime.now(UTC)):
-            self._page.show("services", children=reported)
+        checks = await self._items("/v1/quality")
+        running = services.health(pipeline.get("services", []), datetime.now(UTC))
+        if running or checks:
+            self._page.show("services", children=[*running, *services.quality(checks)])
+
+    async def _move_open_bar(self, ticker: Document) -> None:
+        """Put a price into the bar that is open; a replayed past has none."""
+        time = chart.open_time(ticker["event_time"], self._interval)
+        if time <= self._bars[-1]["time"]:
+            return
+        if self._open_bar is None or self._open_bar["time"] != time:
+            parts: list[Document] = []
+            if interval := chart.finer(self._intervals, self._interval, CANDLES):
+                since = from_ms(time * 1_000).isoformat()
+                query = {"symbol": self._symbol, "interval": interval, "start": since, "limit": CANDLES}
+                parts = await self._items("/v1/candles", query)
+            self._open_bar = chart.begun_bar(time, parts, self._bars[-1])
+        self._open_bar = chart.moved_bar(self._open_bar, ticker["price"])
+        self._tick([("candles", self._open_bar)])
 
     def _show_chart(self) -> None:
         arrows = chart.markers(self._signals.get(self._symbol, []), self._bars, self._interval)

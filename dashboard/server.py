@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import dash
@@ -51,7 +52,7 @@ def build(settings: Settings) -> ASGIApp:
         update_title="",
         assets_ignore=r"log_in\.css",
         compress=True,
-        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        index_string=(Path(__file__).parent / "index.html").read_text(encoding="utf-8"),
     )
     market.register(settings)
     app.layout = shell.layout
@@ -79,5 +80,5 @@ def _watch_pages(app: dash.Dash, api: ApiClient, settings: Settings) -> None:
         if session is None or view is None:
             return
         page = Page(dash.ctx.websocket)
-        feeds = MarketFeeds(api, session, page, settings.symbols, view["symbol"], view["interval"])
+        feeds = MarketFeeds(api, session, page, settings, view["symbol"], view["interval"])
         await watches.run(f"{session.key} {view['page']}", Watch(page, feeds.feeds()))

@@ -38,24 +38,40 @@ def volume_bar(candle: Document) -> Bar:
     }
 
 
-def open_bar(bars: Sequence[Bar], current: Bar | None, price: float, at: str, interval: str) -> Bar | None:
-    """Return the bar still open at ``at`` with ``price`` in it, or ``None`` where candles are newer.
+def open_time(at: str, interval: str) -> int:
+    """Return the open time, in seconds, of the candle that is open at an ISO instant."""
+    return Interval(interval).floor(to_ms(parse_instant(at))) // 1_000
 
-    It begins at the last close, so that a page opened in mid-candle shows no false gap; the
-    closed candle replaces it as soon as the API has it.
+
+def finer(intervals: Iterable[str], interval: str, at_most: int) -> str | None:
+    """Return the finest interval of which at most ``at_most`` candles make one of ``interval``."""
+    length = Interval(interval).milliseconds
+    lengths = {name: Interval(name).milliseconds for name in intervals}
+    fitting = [name for name in lengths if lengths[name] < length <= lengths[name] * at_most]
+    return min(fitting, key=lengths.__getitem__, default=None)
+
+
+def begun_bar(time: int, parts: Sequence[Document], last: Bar) -> Bar:
+    """Return the bar that opens at ``time`` as far as it is known.
+
+    It is made of the finer candles that have closed within it; without any it begins at the
+    last close.
     """
-    open_time = Interval(interval).floor(to_ms(parse_instant(at))) // 1_000
-    if bars and open_time <= bars[-1]["time"]:
-        return None
-    if current is None or current["time"] != open_time:
-        first = bars[-1]["close"] if bars else price
-        current = {"time": open_time, "open": first, "high": first, "low": first, "close": first}
+    if not parts:
+        close = last["close"]
+        return {"time": time, "open": close, "high": close, "low": close, "close": close}
     return {
-        **current,
-        "high": max(current["high"], price),
-        "low": min(current["low"], price),
-        "close": price,
+        "time": time,
+        "open": parts[0]["open"],
+        "high": max(part["high"] for part in parts),
+        "low": min(part["low"] for part in parts),
+        "close": parts[-1]["close"],
     }
+
+
+def moved_bar(bar: Bar, price: float) -> Bar:
+    """Return an open bar with one more price in it."""
+    return {**bar, "high": max(bar["high"], price), "low": min(bar["low"], price), "close": price}
 
 
 def markers(signals: Iterable[Document], bars: Sequence[Bar], interval: str) -> list[dict[str, Any]]:

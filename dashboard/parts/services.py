@@ -27,6 +27,21 @@ def health(services: Iterable[dict[str, Any]], now: datetime) -> list[html.Span]
     return [_entry(name, instances) for name, instances in sorted(ages.items())]
 
 
+def quality(results: Iterable[dict[str, Any]]) -> list[html.A]:
+    """Return one entry a checkpoint: whether the data has passed it, with a way to the report."""
+    return [
+        html.A(
+            f"✓ {found['collection']} checked"
+            if found["success"]
+            else f"! {found['collection']}: {found['worst_severity']} findings",
+            href="/quality/",
+            target="_blank",
+            className="service good" if found["success"] else "service bad",
+        )
+        for found in sorted(results, key=lambda found: str(found["collection"]))
+    ]
+
+
 def _entry(name: str, instances: list[tuple[bool, float]]) -> html.Span:
     reporting = [healthy for healthy, age in instances if age <= SILENT_SECONDS]
     if not reporting:

@@ -40,7 +40,7 @@ def layout() -> dmc.MantineProvider:
 def _header() -> html.Header:
     return html.Header(
         [
-            dcc.Link(
+            html.A(
                 [html.Img(src="/assets/favicon.svg", alt="", width=28, height=28), html.Span("CryptoBot")],
                 href="/",
                 className="brand",

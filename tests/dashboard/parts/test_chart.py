@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dashboard.parts import chart
 
 
@@ -63,18 +65,32 @@ class TestMarkers:
 
 
 class TestOpenBar:
-    AT = "2026-01-01T00:31:00Z"
+    def test_it_opens_on_the_grid(self) -> None:
+        assert chart.open_time("2026-01-01T00:31:12Z", "15m") == SECOND + 900
 
-    def test_it_begins_at_the_last_close_and_takes_in_every_price(self) -> None:
-        bar = chart.open_bar(BARS, None, 10.0, self.AT, "15m")
-        bar = chart.open_bar(BARS, bar, 8.5, self.AT, "15m")
-        assert bar == {"time": SECOND + 900, "open": 9.0, "high": 10.0, "low": 8.5, "close": 8.5}
+    def test_it_is_made_of_the_finer_candles_within_it(self) -> None:
+        assert chart.begun_bar(FIRST, CANDLES, BARS[-1]) == {
+            "time": FIRST,
+            "open": 10.0,
+            "high": 12.0,
+            "low": 8.0,
+            "close": 9.0,
+        }
 
-    def test_the_next_candle_begins_anew(self) -> None:
-        former = chart.open_bar(BARS, None, 10.0, self.AT, "15m")
-        bar = chart.open_bar(BARS, former, 9.5, "2026-01-01T00:46:00Z", "15m")
-        assert bar is not None
-        assert (bar["time"], bar["high"]) == (SECOND + 1_800, 9.5)
+    def test_without_any_it_begins_at_the_last_close(self) -> None:
+        bar = chart.begun_bar(SECOND + 900, [], BARS[-1])
+        assert bar == {"time": SECOND + 900, "open": 9.0, "high": 9.0, "low": 9.0, "close": 9.0}
 
-    def test_a_replayed_past_draws_nothing(self) -> None:
-        assert chart.open_bar(BARS, None, 10.0, "2026-01-01T00:16:00Z", "15m") is None
+    def test_it_takes_in_every_price(self) -> None:
+        bar = chart.begun_bar(SECOND + 900, [], BARS[-1])
+        for price in (10.0, 8.5):
+            bar = chart.moved_bar(bar, price)
+        assert (bar["open"], bar["high"], bar["low"], bar["close"]) == (9.0, 10.0, 8.5, 8.5)
+
+    @pytest.mark.parametrize(
+        ("interval", "finer"), [("1d", "15m"), ("1h", "1m"), ("15m", "1m"), ("1m", None)]
+    )
+    def test_it_is_made_of_the_finest_candles_that_are_not_too_many(
+        self, interval: str, finer: str | None
+    ) -> None:
+        assert chart.finer(("1m", "15m", "1h", "1d"), interval, 500) == finer

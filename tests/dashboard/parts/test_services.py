@@ -30,3 +30,15 @@ def test_silence_and_trouble_are_told_apart() -> None:
     assert unwell.children == "! sink 1 of 2 healthy"
     assert "bad" in silent.className
     assert "bad" in unwell.className
+
+
+def test_each_checkpoint_says_whether_the_data_passed() -> None:
+    passed, failed = services.quality(
+        [
+            {"collection": "streaming_data", "success": False, "worst_severity": "critical"},
+            {"collection": "historical_data", "success": True, "worst_severity": None},
+        ]
+    )
+    assert passed.children == "✓ historical_data checked"
+    assert failed.children == "! streaming_data: critical findings"
+    assert failed.href == "/quality/"
