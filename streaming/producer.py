@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _TOPICS = {"trade": topics.TRADES, "kline": topics.KLINES, "24hrMiniTicker": topics.TICKERS}
 _SILENT_S = 30.0
-_FLUSH_S = 5.0
+_FLUSH_S = 3.0
 
 
 class Producer:
@@ -32,6 +32,7 @@ class Producer:
     def __init__(self, settings: Settings, publisher: Publisher) -> None:
         self._publisher = publisher
         self._messages = 0
+        self._dead_letters = 0
         self._last_event_ms = 0
         self._started_ms = time.time_ns() // 1_000_000
         self.stream = MarketStream(
@@ -48,9 +49,9 @@ class Producer:
             topic, key = _TOPICS[event["e"]], event["s"].encode()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error}"
-            self._publisher.publish(
-                topics.DEAD_LETTER, frame, headers=[("reason", reason.encode()), ("topic", b"exchange")]
-            )
+            headers = [("reason", reason.encode()), ("topic", b"exchange")]
+            self._publisher.publish(topics.DEAD_LETTER, frame, headers=headers)
+            self._dead_letters += 1
             return
         self._publisher.publish(topic, wrap(frame, now_ms), key)
         self._messages += 1
@@ -62,6 +63,7 @@ class Producer:
         silence_s = (time.time_ns() // 1_000_000 - max(last, self._started_ms)) / 1000
         return Pulse(
             messages=self._messages,
+            dead_letters=self._dead_letters,
             reconnects=self.stream.reconnects,
             last_event_at=datetime.fromtimestamp(last / 1000, UTC) if last else None,
             problem=f"no event for {silence_s:.0f} s" if silence_s > _SILENT_S else None,

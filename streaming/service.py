@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -49,6 +49,9 @@ class Pulse:
     """How a service is, as its heartbeat tells it; the service updates it as it goes."""
 
     messages: int = 0
+    stored: int = 0
+    """Documents that were new; only the sink has them."""
+    dead_letters: int = 0
     reconnects: int = 0
     last_event_at: datetime | None = None
     problem: str | None = None
@@ -80,11 +83,12 @@ class Heartbeat(threading.Thread):
                 rate = (pulse.messages - counted) / (LOG_EVERY_BEATS * health.REPORT_EVERY_SECONDS)
                 counted = pulse.messages
                 log.info(
-                    "%d messages, %.1f/s in the last minute, %d reconnects, %d wait for Kafka%s",
+                    "%d messages, %.1f/s in the last minute, %d stored, %d dead letters, %d reconnects%s",
                     pulse.messages,
                     rate,
+                    pulse.stored,
+                    pulse.dead_letters,
                     pulse.reconnects,
-                    self._publisher.waiting,
                     f"; {pulse.problem}" if pulse.problem else "",
                 )
             if self._ending.wait(health.REPORT_EVERY_SECONDS):
@@ -102,11 +106,8 @@ class Heartbeat(threading.Thread):
 
     def _beat(self, pulse: Pulse) -> None:
         detail: dict[str, Any] = {
-            "messages": pulse.messages,
-            "reconnects": pulse.reconnects,
-            "last_event_at": pulse.last_event_at,
+            **asdict(pulse),
             "waiting_for_kafka": self._publisher.waiting,
-            "problem": pulse.problem,
         }
         beat = {"service": self._service, "instance": self.instance, "at": datetime.now(UTC), **detail}
         self._publisher.announce(HEARTBEAT, orjson.dumps(beat), self._service.encode())

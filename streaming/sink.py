@@ -31,6 +31,8 @@ BATCH_BYTES = 64 * 1024
 """A fetch is answered when this much is there, or after the wait: few wake-ups when little happens."""
 WRITE_S = 4.0
 """A write that takes longer is tried again: the stop must not wait for a MongoDB that is away."""
+LETTER_BYTES = 512 * 1024
+"""A dead letter must fit where its original only just did; its offset leads to the whole."""
 RETRY_S = 1.0
 
 
@@ -47,7 +49,6 @@ class Sink:
         self._stop = stop
         self._database = connect(settings)
         self.state = Pulse()
-        self.new = 0
 
     def run(self) -> None:
         """Consume until the stop; Kafka or MongoDB away is waited out."""
@@ -111,9 +112,7 @@ class Sink:
                 refused = self._write(kept, latest)
                 break
             except PyMongoError as error:
-                self._wait(
-                    f"MongoDB does not take a batch of {len(records)}: {type(error).__name__}: {error}"
-                )
+                self._wait(f"MongoDB does not take a batch of {len(records)}: {error!r}")
                 if self._stop.is_set():
                     return False
         self.state.problem = None
@@ -127,16 +126,16 @@ class Sink:
         with pymongo.timeout(WRITE_S):
             inserts = live.insert_new(self._database, [made for made, _ in kept])
             replaced = live.keep_latest(self._database, [made for made, _ in latest])
-        self.new += inserts.inserted
+        self.state.stored += inserts.inserted
         return [(kept[at][1], reason) for at, reason in inserts.refused] + [
             (latest[at][1], reason) for at, reason in replaced.refused
         ]
 
     def _bury(self, record: Any, reason: str) -> None:
-        log.warning("%s-%d@%d is broken: %s", record.topic, record.partition, record.offset, reason[:200])
+        self.state.dead_letters += 1
         self._publisher.publish(
             topics.DEAD_LETTER,
-            record.value or b"",
+            (record.value or b"")[:LETTER_BYTES],
             record.key,
             [
                 ("reason", reason.encode()),

@@ -19,6 +19,8 @@ CONNECTION_AGE_S = 23 * 3_600
 """The exchange ends every connection after 24 h; it is replaced before."""
 OVERLAP_S = 2.0
 """How long an old connection is read beside its replacement."""
+FRAME_BYTES = 256 * 1024
+"""Far more than any event takes, and less than Kafka refuses."""
 BACKOFF_S = (0.2, 30.0)
 _SHUTDOWN = b'"serverShutdown"'
 
@@ -105,7 +107,9 @@ class MarketStream:
     async def _open(self, url: str, waits: Iterator[float]) -> _Session:
         while True:
             try:
-                connection = await connect(url, compression=None, max_queue=1024, close_timeout=1)
+                connection = await connect(
+                    url, compression=None, max_size=FRAME_BYTES, max_queue=1024, close_timeout=1
+                )
                 return _Session(connection, self._deliver)
             except (OSError, TimeoutError, WebSocketException) as error:
                 wait = next(waits)

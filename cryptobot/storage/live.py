@@ -15,6 +15,8 @@ from cryptobot.storage.collections import GAPS, STREAMING_DATA
 from cryptobot.storage.database import Document
 
 DUPLICATE_KEY = 11000
+REFUSALS = frozenset({2, 121, 10334})
+"""BadValue, DocumentValidationFailure, BSONObjectTooLarge: faults of a document, for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,11 @@ def _write(
         result = database[STREAMING_DATA].bulk_write(operations, ordered=False)
     except BulkWriteError as error:
         outcome = error.details or {}
-        if outcome.get("writeConcernErrors"):
-            raise
+        faults = [fault for fault in outcome["writeErrors"] if fault["code"] != DUPLICATE_KEY]
+        if outcome["writeConcernErrors"] or any(fault["code"] not in REFUSALS for fault in faults):
+            raise  # of the server's state, such as a change of the primary
         return Written(
-            int(outcome["nInserted"]),
-            [
-                (int(refusal["index"]), str(refusal["errmsg"]))
-                for refusal in outcome["writeErrors"]
-                if refusal["code"] != DUPLICATE_KEY
-            ],
+            int(outcome["nInserted"]), [(int(fault["index"]), str(fault["errmsg"])) for fault in faults]
         )
     return Written(result.inserted_count)
 

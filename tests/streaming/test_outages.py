@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import pytest
 from kafka import KafkaAdminClient
 from pydantic import SecretStr
 
@@ -47,6 +48,7 @@ def send(feed: Feed, symbol: str, ids: range) -> None:
     feed.send(*[trade(symbol, trade_id) for trade_id in ids])
 
 
+@pytest.mark.slow
 class TestOutages:
     def test_kafka_absent_at_start_then_killed_then_back(
         self, live_settings: Settings, database: Documents, feed: Feed, symbol: str, tmp_path: Path

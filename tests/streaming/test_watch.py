@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cryptobot.market import topics
 from cryptobot.market.instant import from_ms
 from cryptobot.settings import Settings
@@ -144,6 +146,7 @@ class TestStreamHealth:
         assert stream_health(live_settings, database)["trades"] == {symbol: {"count": 2, "missing": 0}}
 
 
+@pytest.mark.slow
 class TestSensor:
     def test_the_providers_sensor_sees_the_heartbeat(
         self, live_settings: Settings, feed: Feed, start: Starter, tmp_path: Path
