@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from cryptobot.settings import Settings
 
-SUBMIT_CONF = {
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "WARN",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto",
-}
-"""What must be known before the driver's JVM starts: the submitter passes it as ``--conf``.
+PROPERTIES = Path(__file__).with_name("spark-defaults.conf")
+"""What must be known before the driver's JVM starts; the submitter names this file to spark-submit."""
 
-Everything listens on loopback; a cluster of several machines overrides the driver's host.
-The quick compiler and the simple collector save seconds of start-up on jobs this short.
-"""
+SUBMIT_CONF = dict(
+    line.split(maxsplit=1)
+    for line in PROPERTIES.read_text().splitlines()
+    if line.strip() and not line.startswith("#")
+)
+"""The same for a job that is run as a plain program."""
 
 _SESSION_CONF = {
     "spark.sql.session.timeZone": "UTC",
