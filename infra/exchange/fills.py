@@ -218,10 +218,8 @@ def _bend(
     """Return ``count`` fills of ``volume`` and ``quote`` in all, priced along ``path``."""
     low, high = min(path[1]), max(path[1])
     if count == 1:
-        price, rest = divmod(quote, volume)
-        if rest:
-            return None
-        return _Fills(rng.uniform(0, 1, 1), np.array([price]), np.array([volume]))
+        only, rest = divmod(quote, volume)
+        return None if rest else _Fills(rng.uniform(0, 1, 1), np.array([only]), np.array([volume]))
     at = rng.uniform(0, 1, count - 1)
     quantity = _quantities(rng, count - 1, volume)
     noise = rng.normal(0, 0.08 * (high - low), count - 1)
