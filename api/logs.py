@@ -6,8 +6,9 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from api.correlation import correlation_id
-from api.json import dumps
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
@@ -29,7 +30,8 @@ class JsonFormatter(logging.Formatter):
         entry |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return dumps({name: _plain(value) for name, value in entry.items()}).decode()
+        plain = {name: _plain(value) for name, value in entry.items()}
+        return orjson.dumps(plain, option=orjson.OPT_UTC_Z).decode()
 
 
 def _plain(value: object) -> object:

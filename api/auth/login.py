@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import logging
 import secrets
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.auth.passwords import hash_password, needs_upgrade, password_matches
 from api.auth.schemas import Tokens
@@ -21,32 +22,38 @@ log = logging.getLogger("api.audit")
 
 REFRESH_LIFETIME = timedelta(days=30)
 _FORGET_FAILURES_SECONDS = 3600
-_FREE_FAILURES_USER = 5
-_LONGEST_WAIT_USER_SECONDS = 60
-"""Short: whoever guesses at a name must not be able to lock its owner out for long."""
-_FREE_FAILURES_ADDRESS = 30
-_LONGEST_WAIT_ADDRESS_SECONDS = 900
+
+
+class _Limit(NamedTuple):
+    """After so many free failures under ``key`` each further one doubles the wait, up to the longest.
+
+    A name's longest wait is short: whoever guesses at it must not lock its owner out for long.
+    """
+
+    key: str
+    free_failures: int
+    longest_wait_seconds: int
 
 
 async def authenticate(services: Services, name: str, password: str, address: str) -> dict[str, Any]:
     """Return the user whose name and password these are; the failure says not which was wrong."""
-    by_user, by_address = f"user|{_digest(name)}", f"address|{address}"
-    until = await users.locked_until(services.database, (by_user, by_address))
+    by_user = f"user|{_digest(name)}"
+    limits = [_Limit(by_user, free_failures=5, longest_wait_seconds=60)]
+    if not _is_loopback(address):  # from there the dashboard asks on behalf of many
+        limits.append(_Limit(f"address|{address}", free_failures=30, longest_wait_seconds=900))
+    until = await users.locked_until(services.database, [limit.key for limit in limits])
     if until is not None:
         seconds = int((until - datetime.now(UTC)).total_seconds()) + 1
         raise TooManyRequests(f"too many failed log-ins; try again in {seconds} s", seconds)
     user = await users.find_user(services.database, name)
     usable = user is not None and not user["disabled"]
     if not await password_matches(user["password_hash"] if user and usable else None, password) or not user:
-        for key, free, longest in (
-            (by_user, _FREE_FAILURES_USER, _LONGEST_WAIT_USER_SECONDS),
-            (by_address, _FREE_FAILURES_ADDRESS, _LONGEST_WAIT_ADDRESS_SECONDS),
-        ):
+        for limit in limits:
             await users.record_failure(
                 services.database,
-                key,
-                free=free,
-                longest_seconds=longest,
+                limit.key,
+                free=limit.free_failures,
+                longest_seconds=limit.longest_wait_seconds,
                 forget_seconds=_FORGET_FAILURES_SECONDS,
             )
         log.warning("log-in refused", extra={"address": address})
@@ -133,6 +140,13 @@ async def _tokens(services: Services, user: str, scopes: Iterable[str], *, famil
         refresh_token=refresh_token,
         scope=" ".join(sorted(scopes)),
     )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _digest(text: str) -> str:

@@ -9,13 +9,16 @@ import pytest
 from fastapi import FastAPI
 from pymongo.database import Database
 
-from api.auth.login import _FREE_FAILURES_USER, ensure_admin
+from api.auth.login import ensure_admin
 from api.auth.passwords import hash_password
 from cryptobot.serving.access import issue_token
 from cryptobot.settings import Settings
 from tests.api.conftest import PASSWORD
 
 Db = Database[dict[str, Any]]
+
+
+FREE_FAILURES = 5
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +58,7 @@ class TestToken:
         self, anyone: httpx.AsyncClient, database: Db, name: str
     ) -> None:
         form = {"username": name, "password": "wrong"}
-        for _ in range(_FREE_FAILURES_USER):
+        for _ in range(FREE_FAILURES):
             assert (await anyone.post("/v1/auth/token", data=form)).status_code == 401
         locked = await anyone.post("/v1/auth/token", data={"username": name, "password": PASSWORD})
         assert locked.status_code == 429
@@ -68,7 +71,7 @@ class TestToken:
 
     async def test_waits_double(self, anyone: httpx.AsyncClient, database: Db) -> None:
         waits = []
-        for _ in range(_FREE_FAILURES_USER + 3):
+        for _ in range(FREE_FAILURES + 3):
             database.login_attempts.update_many({}, {"$set": {"locked_until": None}})
             await log_in(anyone, "wrong")
             entry = database.login_attempts.find_one({"_id": {"$regex": "^user"}})

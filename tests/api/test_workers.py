@@ -38,6 +38,7 @@ def served(api_settings: Settings) -> Settings:
 def workers(settings: Settings, log: Path) -> Iterator[int]:
     """Run the API with two workers; the value is the process id of their supervisor."""
     env = {
+        "CRYPTOBOT_ENV_FILE": os.devnull,
         "CRYPTOBOT_MONGO_URI": settings.mongo_uri.get_secret_value(),
         "CRYPTOBOT_MONGO_DATABASE": settings.mongo_database,
         "CRYPTOBOT_API_PORT": str(settings.api_port),
