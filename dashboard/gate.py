@@ -16,7 +16,8 @@ COOKIE = "cryptobot_session"
 SESSION_ENDED = 4401
 """Code with which a live connection is closed when its viewer has logged out."""
 
-_OPEN = ("/login", "/livez", "/assets/")
+_OPEN = ("/login", "/livez")
+_OPEN_FOLDER = "/assets/"
 _FOR_SCRIPTS = ("/_dash-", "/session")
 """Asked for by the page's scripts, which want a status rather than the log-in page."""
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -96,7 +97,7 @@ def _refusal(session: Session | None, headers: Headers, scope: Scope) -> Respons
     origin = headers.get("origin")
     if method not in _SAFE_METHODS and origin and urlsplit(origin).netloc != headers.get("host"):
         return JSONResponse({"detail": "Requests from other sites are refused."}, 403)
-    if session is not None or path.startswith(_OPEN):
+    if session is not None or path in _OPEN or path.startswith(_OPEN_FOLDER):
         return None
     if method == "GET" and not path.startswith(_FOR_SCRIPTS):
         wanted = f"{path}?{scope['query_string'].decode()}".rstrip("?")

@@ -64,17 +64,14 @@ class MarketFeeds:
             self._show_chart()
             return
         last = self._candles[-1]["open_time"]
-        newer = [
-            c for c in await self._items("/v1/candles", {**query, "start": last}) if c["open_time"] > last
-        ]
+        found = await self._items("/v1/candles", {**query, "start": last})
+        newer = [candle for candle in found if candle["open_time"] > last]
         if newer:
             self._candles = [*self._candles, *newer]
             self._bars = [*self._bars, *map(chart.bar, newer)]
             self._open_bar = None
-            ticks = [("candles", chart.bar(c)) for c in newer] + [
-                ("volume", chart.volume_bar(c)) for c in newer
-            ]
-            self._tick(ticks)
+            volumes = [("volume", chart.volume_bar(candle)) for candle in newer]
+            self._tick([("candles", chart.bar(candle)) for candle in newer] + volumes)
 
     async def prices(self) -> None:
         """Show each symbol's price and day, and the price in the chart's open bar."""
@@ -100,12 +97,12 @@ class MarketFeeds:
         for symbol in self._symbols:
             latest = await self._items("/v1/signals", {"symbol": symbol, "limit": 1})
             known = self._signals.get(symbol)
-            if known is not None and latest[-1:] == known[-1:]:
+            if known is not None and latest == known[:1]:
                 continue
-            self._signals[symbol] = await self._items("/v1/signals", {"symbol": symbol, "limit": SIGNALS})
+            held = await self._items("/v1/signals", {"symbol": symbol, "limit": SIGNALS})
+            self._signals[symbol] = held
+            self._page.show(part(symbol, "signal"), children=cards.signal(held[0] if held else None))
             news = True
-            newest = self._signals[symbol][-1] if self._signals[symbol] else None
-            self._page.show(part(symbol, "signal"), children=cards.signal(newest))
         if news:
             everything = [signal for held in self._signals.values() for signal in held]
             self._page.show("signals", rowData=signals.rows(everything)[:TABLE_ROWS])
@@ -155,7 +152,6 @@ class MarketFeeds:
         self._page.show("chart", tick=[{"id": series, "bar": bar} for series, bar in ticks])
 
     async def _items(self, path: str, query: dict[str, Any] | None = None) -> list[Document]:
-        """Return a list of the API, oldest first."""
+        """Return a list of the API in its order: candles rising, signals the newest first."""
         answer = await self._api.get(self._session, path, query)
-        items: list[Document] = answer["items"] if answer else []
-        return sorted(items, key=lambda item: str(item.get("open_time", "")))
+        return answer["items"] if answer else []

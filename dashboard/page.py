@@ -19,6 +19,7 @@ class Page:
     def __init__(self, connection: Any) -> None:
         self._connection = connection  # Dash's DashWebsocketCallback, or None
         self._shown: dict[str, Any] = {}
+        self._left = False
 
     @property
     def live(self) -> bool:
@@ -26,9 +27,13 @@ class Page:
         return self._connection is not None
 
     @property
-    def closed(self) -> bool:
-        """Whether the connection has ended; the page may be open all the same."""
-        return self._connection is not None and self._connection.is_shutdown
+    def over(self) -> bool:
+        """Whether nothing more can or should be shown: the connection has ended, or the view was left."""
+        return self._left or (self._connection is not None and self._connection.is_shutdown)
+
+    def leave(self) -> None:
+        """Show nothing more, not even what is being asked for: the page has gone on to another view."""
+        self._left = True
 
     async def answers(self, within_seconds: float) -> bool:
         """Ask the page whether it is still open: connections are shared, and outlive their pages."""
@@ -41,6 +46,8 @@ class Page:
 
     def show(self, component: ComponentId, **props: Any) -> None:
         """Set a component's properties, those that changed."""
+        if self.over:
+            return
         changed = {
             name: value
             for name, value in props.items()

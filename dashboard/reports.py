@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
@@ -21,9 +23,9 @@ def routes(api: ApiClient) -> APIRouter:
         if session is None:
             return RedirectResponse("/login", 303)
         try:
-            answer = await api.fetch(session, f"/quality/{path}")
+            answer = await api.fetch(session, f"/quality/{quote(path)}")
         except SignedOutError:
-            return RedirectResponse(f"/login?next=/quality/{path}", 303)
+            return RedirectResponse(f"/login?next=/quality/{quote(path)}", 303)
         except ApiAwayError as away:
             return PlainTextResponse(f"The quality report cannot be shown now: {away}. Try again soon.", 503)
         if answer.status_code == 404 and not path:

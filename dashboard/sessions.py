@@ -52,6 +52,7 @@ class SessionStore:
         digest = hashlib.sha256(b"cryptobot dashboard sessions\0" + token_key.encode()).digest()
         self._cipher = Fernet(base64.urlsafe_b64encode(digest))
         self._file = file
+        self._writing = asyncio.Lock()
         self._sessions = self._read()
 
     async def begin(self, user: str, tokens: Tokens) -> str:
@@ -96,12 +97,17 @@ class SessionStore:
     async def _write(self) -> None:
         oldest = time.time() - LIFETIME_SECONDS
         self._sessions = {key: held for key, held in self._sessions.items() if held.renewed_at >= oldest}
-        kept = [
-            {"key": held.key, "user": held.user, "tokens": asdict(held.tokens), "renewed_at": held.renewed_at}
-            for held in self._sessions.values()
-        ]
-        sealed = self._cipher.encrypt(json.dumps(kept).encode())
-        await asyncio.to_thread(self._replace, sealed)
+        async with self._writing:
+            kept = [
+                {
+                    "key": held.key,
+                    "user": held.user,
+                    "tokens": asdict(held.tokens),
+                    "renewed_at": held.renewed_at,
+                }
+                for held in self._sessions.values()
+            ]
+            await asyncio.to_thread(self._replace, self._cipher.encrypt(json.dumps(kept).encode()))
 
     def _replace(self, sealed: bytes) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)

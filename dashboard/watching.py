@@ -38,6 +38,7 @@ class Watch:
 
     def replace(self) -> None:
         """End this watch at once: its page has begun another."""
+        self._page.leave()
         self._replaced.set()
 
     async def run(self) -> None:
@@ -48,7 +49,7 @@ class Watch:
         now = asyncio.get_running_loop().time
         ask_page_at = now() + ASK_PAGE_SECONDS
         try:
-            while not (self._replaced.is_set() or self._page.closed):
+            while not self._page.over:
                 await self._round(now())
                 if not self._page.live:
                     return
@@ -65,7 +66,7 @@ class Watch:
     async def _round(self, at: float) -> None:
         try:
             for feed in self._feeds:
-                if feed.due <= at and not self._replaced.is_set():
+                if feed.due <= at and not self._page.over:
                     await feed.refresh()
                     feed.due = at + feed.every_seconds
         except (ApiAwayError, ApiRefusedError) as problem:

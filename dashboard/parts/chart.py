@@ -77,7 +77,8 @@ def moved_bar(bar: Bar, price: float) -> Bar:
 def markers(signals: Iterable[Document], bars: Sequence[Bar], interval: str) -> list[dict[str, Any]]:
     """Return arrows for buy and sell signals, at the bar in which each signal's candle closed.
 
-    Signals older than the first bar are left out. A signal of a model that is not fit is grey.
+    ``signals`` come the newest first; where several fall into one bar, the newest stands. Those
+    outside the bars are left out. A signal of a model that is not fit is grey.
     """
     if not bars:
         return []
@@ -85,7 +86,7 @@ def markers(signals: Iterable[Document], bars: Sequence[Bar], interval: str) -> 
     placed: dict[int, dict[str, Any]] = {}
     for signal in signals:
         time = grid.floor(to_ms(parse_instant(signal["close_time"]))) // 1_000
-        if signal["signal"] == "hold" or not bars[0]["time"] <= time <= bars[-1]["time"]:
+        if signal["signal"] == "hold" or time in placed or not bars[0]["time"] <= time <= bars[-1]["time"]:
             continue
         buy = signal["signal"] == "buy"
         placed[time] = {

@@ -57,6 +57,11 @@ class TestMarkers:
         assert chart.markers(told, BARS, "15m") == []
         assert chart.markers(told, [], "15m") == []
 
+    def test_the_newest_signal_of_a_bar_stands(self) -> None:
+        told = [signal("sell", "2026-01-01T00:29:59.999Z"), signal("buy", "2026-01-01T00:14:59.999Z")]
+        (arrow,) = chart.markers(told, [{"time": FIRST, "close": 1.0}], "1h")
+        assert arrow["text"] == "S"
+
     def test_a_model_that_is_not_fit_has_grey_arrows(self) -> None:
         at = "2026-01-01T00:14:59.999Z"
         (fit,) = chart.markers([signal("buy", at)], BARS, "15m")
