@@ -11,9 +11,7 @@ from api.logs import LOG_CONFIG
 from cryptobot.settings import settings
 
 _STOP_WITHIN_SECONDS = 8
-_START_WITHIN_SECONDS = 20
-"""A worker that has not begun to run by then is killed; on a busy machine its start takes seconds."""
-_ANSWER_WITHIN_SECONDS = 60
+_ANSWER_WITHIN_SECONDS = 30
 """How long a worker may be silent before it is replaced: on a busy machine it imports for some time."""
 
 
@@ -34,7 +32,6 @@ def main() -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_STOP_WITHIN_SECONDS,
-            timeout_worker_healthcheck=_START_WITHIN_SECONDS,
             timeout_worker_healthcheck=_ANSWER_WITHIN_SECONDS,
         )
 
