@@ -19,6 +19,7 @@ SEED = 20_240_229
 RANDOM_FOREST = "random_forest"
 XGBOOST = "xgboost"
 
+_LEAST_DRAWN = 0.1
 _VALIDATION_SHARE = 0.15
 _MOST_ROUNDS = 300
 _PATIENCE = 25
@@ -35,13 +36,18 @@ class Algorithm:
 
 
 def fit_forest(dataset: Dataset, train: Positions) -> RandomForestClassifier:
-    """Fit a random forest whose leaves hold at least half a percent of the training window."""
+    """Fit a random forest, each tree on as many rows as there are labels of their own.
+
+    Labels that overlap are nearly copies of each other: a tree that drew them all would not
+    differ from the next (López de Prado 2018, chapter 6).
+    """
+    drawn = float(np.clip(dataset.uniqueness[train].mean(), _LEAST_DRAWN, 1.0))
     forest = RandomForestClassifier(
         n_estimators=200,
         max_depth=8,
-        min_samples_leaf=max(10, len(train) // 200),
+        min_samples_leaf=max(5, round(drawn * len(train) / 200)),
         max_features="sqrt",
-        max_samples=0.5,
+        max_samples=drawn,
         random_state=SEED,
         n_jobs=1,
     )
