@@ -1,9 +1,9 @@
-"""The checkpoint of ``streaming_data``: is it arriving, and is it sound?"""
+"""What live data must be: arriving, of every symbol, and sound."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 from great_expectations import ExpectationSuite
@@ -12,13 +12,11 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 from pymongo.database import Database
 
-from cryptobot.settings import Settings
 from cryptobot.storage.collections import STREAMING_DATA
 from cryptobot.storage.database import Document
 from cryptobot.storage.recent import Kind, received_since
-from expectations.checkpoint import Asset, run_assets
 from expectations.frames import frame_of
-from expectations.result import QualityResult
+from expectations.validation import Asset
 
 WINDOW = timedelta(minutes=15)
 SAMPLE = 50_000
@@ -35,25 +33,13 @@ _PRICES: dict[Kind, tuple[str, ...]] = {
 _CRITICAL, _WARNING = FailureSeverity.CRITICAL, FailureSeverity.WARNING
 
 
-def run_streaming_checkpoint(settings: Settings, database: Database[Document]) -> QualityResult:
-    """Check what arrived in the last 15 minutes; stored and shown as by ``run_checkpoint``."""
-    now = datetime.now(UTC)
-    return run_assets(
-        settings,
-        database,
-        collection=STREAMING_DATA,
-        assets=_assets(settings, database, now),
-        start=now - WINDOW,
-        end=now,
-    )
-
-
-def _assets(settings: Settings, database: Database[Document], now: datetime) -> Iterator[Asset]:
+def live_assets(database: Database[Document], symbols: tuple[str, ...], now: datetime) -> Iterator[Asset]:
+    """Yield trades, tickers and candles that were received in the window before ``now``."""
     for kind in ("trade", "ticker", "kline"):
         columns = ("_id", "kind", "symbol", "received_at", *_PRICES[kind])
         frame = frame_of(received_since(database, kind, now - WINDOW, SAMPLE), columns)
         frame["received_at"] = pd.to_datetime(frame["received_at"], utc=True).dt.tz_localize(None)
-        yield Asset(f"{kind}s", frame, streaming_suite(kind, settings.symbols, now.replace(tzinfo=None)))
+        yield Asset(f"{kind}s", frame, streaming_suite(kind, symbols, now.replace(tzinfo=None)))
 
 
 def streaming_suite(kind: Kind, symbols: tuple[str, ...], now: datetime) -> ExpectationSuite:

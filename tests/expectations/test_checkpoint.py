@@ -10,8 +10,9 @@ from pymongo.database import Database
 
 from cryptobot.settings import Settings
 from cryptobot.storage.job_reports import save_report
+from cryptobot.storage.partitions import MissingReportError
 from cryptobot.storage.quality import latest_result
-from expectations.checkpoint import ReportMissingError, run_checkpoint
+from expectations.checkpoint import run_checkpoint, run_streaming_checkpoint
 from expectations.context import prune, results_dir
 from tests.expectations.candles import HOURS, documents, whole_span
 
@@ -70,7 +71,7 @@ class TestOutcome:
         assert (result.blocking, result.rows) == (False, 0)
 
     def test_a_run_without_a_report_is_named(self, settings: Settings, database: Collections) -> None:
-        with pytest.raises(ReportMissingError, match="run-7"):
+        with pytest.raises(MissingReportError, match="run-7"):
             run_checkpoint(settings, database, report_id="run-7")
 
 
@@ -128,8 +129,6 @@ class TestLive:
             )
 
     def run(self, settings: Settings, database: Collections) -> list[tuple[str, str]]:
-        from expectations.live import run_streaming_checkpoint
-
         result = run_streaming_checkpoint(settings, database)
         return [(outcome.asset, outcome.name.split(" after")[0]) for outcome in result.failures]
 

@@ -1,0 +1,85 @@
+"""The report in a real browser: what people see of a check, wide and narrow, without Internet access."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from pymongo.database import Database
+
+from cryptobot.settings import ROOT, Settings
+from expectations.checkpoint import run_checkpoint
+from tests.expectations.candles import documents, whole_span
+
+pytestmark = pytest.mark.slow
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = ROOT / "tests" / "screenshots"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on the PATH: apt-get install chromium (2026-11-22)")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(params=[1440, 390])
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": request.param, "height": 900}, offline=True)
+    opened = context.new_page()
+    yield opened
+    context.close()
+
+
+def test_a_failed_check_is_found_and_read(
+    settings: Settings, database: Database[dict[str, Any]], page: Page
+) -> None:
+    broken = documents()
+    broken[5]["high"] = 1.0
+    database["historical_data"].insert_many(broken[:10] + broken[12:] + documents("ETHUSDT"))
+    run_checkpoint(settings, database, [whole_span(), whole_span("ETHUSDT")])
+    asked: list[str] = []
+    trouble: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    SCREENSHOTS.mkdir(exist_ok=True)
+
+    page.goto(f"file://{settings.docs_dir}/index.html")
+    assert page.locator("tbody tr .outcome").all_inner_texts() == ["passed", "blocked"]
+    page.get_by_role("searchbox").fill("blocked")
+    assert page.locator("tbody tr:visible").count() == 1
+    page.screenshot(path=SCREENSHOTS / f"quality_index_{width}.png")
+    page.get_by_role("link", name="BTCUSDT-1h").click()
+
+    assert page.get_by_text("high is never below low").is_visible()
+    page.screenshot(path=SCREENSHOTS / f"quality_result_{width}.png")
+    page.get_by_label("Show only what failed").check()
+    assert page.get_by_text("high is never below low").is_visible()
+    assert not page.get_by_text("Keys are unique").is_visible()
+    assert page.get_by_text("2 from 2026-01-01 10:00").is_visible()
+    page.get_by_text("Show more info...").click()
+    assert page.get_by_text("Great Expectations Version").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+    page.screenshot(path=SCREENSHOTS / f"quality_failed_{width}.png", full_page=True)
+    page.get_by_role("link", name="CryptoBot data quality").click()
+    assert page.locator("tbody tr").count() == 2
+
+    assert trouble == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
