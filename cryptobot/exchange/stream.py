@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -22,6 +23,8 @@ OVERLAP_S = 2.0
 FRAME_BYTES = 256 * 1024
 """Far more than any event takes, and less than Kafka refuses."""
 BACKOFF_S = (0.2, 30.0)
+SETTLED_S = 10.0
+"""A connection that lived so long was sound: the next one is opened without long waiting."""
 _SHUTDOWN = b'"serverShutdown"'
 
 Deliver = Callable[[bytes], Awaitable[None]]
@@ -91,14 +94,14 @@ class MarketStream:
                     self.handovers += 1
                     retiring = asyncio.create_task(current.retire())
                 current = session
-                ended = await session.ends_or_expires(self._age_s)
-                if session.received:
-                    waits = backoff()
-                if ended:
+                opened = time.monotonic()
+                if await session.ends_or_expires(self._age_s):
                     log.warning("the exchange's stream ended: %s; connecting again", session.reason)
                     self.reconnects += 1
                     current = None
-                    await asyncio.sleep(next(waits))
+                if time.monotonic() - opened > SETTLED_S:
+                    waits = backoff()
+                await asyncio.sleep(next(waits))  # a session to be replaced is read meanwhile
         finally:
             for task in (retiring, current.task if current else None):
                 if task is not None:
@@ -124,7 +127,6 @@ class _Session:
         self._connection = connection
         self._deliver = deliver
         self._leaving = asyncio.Event()
-        self.received = 0
         self.reason = "closed"
         self.task = asyncio.create_task(self._read())
 
@@ -132,7 +134,6 @@ class _Session:
         try:
             while True:
                 frame = await self._connection.recv(decode=False)
-                self.received += 1
                 if _SHUTDOWN in frame:
                     self._leaving.set()
                 else:
