@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from infra.exchange.bars import Bars, Ints
 
 _SMALL = 12
+"""Below so many trades each is an aggregate of its own."""
+_FEW = 64
+"""Up to so many orders every division between buyers and sellers is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +196,14 @@ def _orders(bar: dict[str, int], count: int, rng: np.random.Generator) -> tuple[
 
 
 def _bought_counts(bar: dict[str, int], count: int) -> list[int]:
-    if not bar["taker_base"]:
-        return [0]
-    if bar["taker_base"] == bar["volume"]:
-        return [count]
-    usual = min(
-        max(round(count * bar["taker_base"] / bar["volume"]), min(4, count // 2)), count - min(4, count // 2)
-    )
-    if count <= _SMALL:
-        return sorted(range(count + 1), key=lambda bought: abs(bought - usual))
+    """Return how many of ``count`` orders buyers may have taken, the likeliest first."""
+    bought, sold = bar["taker_base"], bar["volume"] - bar["taker_base"]
+    least, most = min(count, bought, 4), count - min(count, sold, 4)
+    if not bought or not sold:
+        return [count if bought else 0]
+    usual = min(max(round(count * bought / bar["volume"]), min(least, most)), max(least, most))
+    if count <= _FEW:
+        return sorted(range(1, count), key=lambda number: abs(number - usual))
     return [usual, count // 2]
 
 
