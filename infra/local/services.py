@@ -41,16 +41,16 @@ class Service:
 
 def declare(settings: Settings, layout: Layout) -> list[Service]:
     """Return the services of this installation, each after those that it needs."""
-    databases = [*_mongod(settings, layout), *_kafka(settings, layout)]
-    stores = tuple(service.name for service in databases)
+    database = _mongod(settings, layout)
+    broker = _kafka(settings, layout)
     exchange = [_exchange(settings)] if settings.exchange == "offline" else []
-    market = tuple(service.name for service in exchange)
+    stores = _names(database, broker)
     product = [
         Service(
             "producer",
             (str(_BIN / "cryptobot-producer"),),
             health.reports(settings, "producer"),
-            needs=(*stores, *market),
+            needs=(*stores, *_names(exchange)),
         ),
         Service("sink", (str(_BIN / "cryptobot-sink"),), health.reports(settings, "sink"), needs=stores),
         Service(
@@ -58,7 +58,7 @@ def declare(settings: Settings, layout: Layout) -> list[Service]:
             (str(_BIN / "cryptobot-api"),),
             health.http(f"{settings.api_url}/livez"),
             {settings.api_port: "CRYPTOBOT_API_PORT"},
-            needs=stores,
+            needs=_names(database),
         ),
         Service(
             "dashboard",
@@ -68,7 +68,11 @@ def declare(settings: Settings, layout: Layout) -> list[Service]:
             needs=("api",),
         ),
     ]
-    return [*databases, *exchange, *_airflow(settings, layout), *product]
+    return [*database, *broker, *exchange, *_airflow(settings, layout), *product]
+
+
+def _names(*services: list[Service]) -> tuple[str, ...]:
+    return tuple(service.name for declared in services for service in declared)
 
 
 def _mongod(settings: Settings, layout: Layout) -> list[Service]:

@@ -17,7 +17,7 @@ from infra.local.progress import Progress
 from infra.local.services import Service
 from infra.local.supervisor import Supervisor
 
-_LIMIT_SECONDS = 180.0
+_LIMIT_SECONDS = 300.0
 _PAUSE_SECONDS = 0.25
 _ATTEMPTS = 3
 

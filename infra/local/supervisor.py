@@ -25,6 +25,7 @@ from infra.local.supervisor_socket import SocketTransport
 
 _START_LIMIT_SECONDS = 20.0
 _STOP_LIMIT_SECONDS = 30.0
+_GRACE_SECONDS = 2.0
 _ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
 
 
@@ -98,7 +99,7 @@ class Supervisor:
             self._stop_all(names - STORES)  # while what they write to is still there
             self._stop_all(names & STORES)
             self._rpc.shutdown()
-            psutil.wait_procs(list(running), timeout=10)
+            psutil.wait_procs(list(running), timeout=_GRACE_SECONDS)
         left = {*self.processes(), *(process for process in running if process.is_running())}
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
