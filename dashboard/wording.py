@@ -69,6 +69,6 @@ def age(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
-def clock(instant: str, *, seconds: bool = False) -> str:
+def clock(instant: str) -> str:
     """Return an ISO instant as UTC date and time, ``2026-11-22 16:15``."""
-    return parse_instant(instant).astimezone(UTC).strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''}")
+    return parse_instant(instant).astimezone(UTC).strftime("%Y-%m-%d %H:%M")

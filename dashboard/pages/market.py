@@ -84,10 +84,12 @@ def _layout(settings: Settings, symbol: str | None, interval: str | None) -> htm
                             html.Div("Loading candles…", id="chart-note", className="chart-note"),
                         ],
                         className="chart",
+                        role="group",
+                        **aria(label="Candles, volume and signals"),
                     ),
                     html.P(
                         "▲ B buy signal, ▼ S sell signal; grey when the model is not fit. Times are UTC; "
-                        "the last bar is still open.",
+                        "the candle still open is drawn up to the last price.",
                         className="muted",
                     ),
                 ],

@@ -8,6 +8,7 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.gate import viewer
 from dashboard.parts import chart
 from dashboard.parts.aria import aria
 
@@ -19,14 +20,15 @@ _DARK = [
 
 
 def layout() -> dmc.MantineProvider:
-    """Return the frame around the pages."""
+    """Return the frame around the pages, for the viewer who asks for it."""
+    session = viewer()
     return dmc.MantineProvider(
         [
             dcc.Store(id="chart-options", data={"light": chart.options(False), "dark": chart.options(True)}),
             dcc.Store(id="color-scheme"),
             dcc.Store(id="beat"),
             html.A("Skip to content", href="#content", className="skip"),
-            _header(),
+            _header(session.user if session else ""),
             html.Div(id="connection", className="notice", role="status", hidden=True),
             html.Div(id="api-away", className="notice", role="status", hidden=True),
             html.Main(dash.page_container, id="content"),
@@ -37,7 +39,7 @@ def layout() -> dmc.MantineProvider:
     )
 
 
-def _header() -> html.Header:
+def _header(user: str) -> html.Header:
     return html.Header(
         [
             html.A(
@@ -59,6 +61,7 @@ def _header() -> html.Header:
                 size="lg",
                 **aria(label="Switch between light and dark"),
             ),
+            html.Span(user, className="user", title="Logged in"),
             html.Form(html.Button("Log out", className="quiet"), action="/logout", method="post"),
         ],
         className="top",

@@ -75,6 +75,7 @@ def test_both_pairs_are_shown_with_signal_and_model(page: Page) -> None:
     expect(page.locator(".ag-row").first).to_be_visible()
     expect(page.locator(".service")).to_contain_text(["✓ producer"])
     expect(page.get_by_role("link", name="Airflow")).to_have_attribute("href", re.compile("^http"))
+    expect(page.locator(".user")).to_have_text("admin")
     expect(page.get_by_text("no investment advice")).to_be_visible()
 
 
