@@ -75,7 +75,7 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     bootstrap = f"127.0.0.1:{port}"
 
     def ready() -> bool:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=1_000)
         try:
             admin.create_topics([NewTopic(name, parts, 1) for name, parts in PARTITIONS.items()])
             return True

@@ -34,7 +34,7 @@ with DAG(
             topics=[topics.HEARTBEAT],
             apply_function="streaming.watch.fresh_heartbeat",
             apply_function_kwargs={"service": service, "max_age_s": 30},
-            poll_interval=1,
+            poll_interval=0.1,
             commit_offset=False,
             timeout=SILENCE_LIMIT.total_seconds(),
             execution_timeout=SILENCE_LIMIT,
@@ -65,4 +65,5 @@ with DAG(
         for asset in (VALIDATED_STREAMING_DATA, QUALITY_REPORT):
             outlet_events[asset].extra = outcome
 
-    chain(heartbeats, health(), checkpoint())
+    # One after the other: the topic has one partition, which only one sensor of a group can read.
+    chain(*heartbeats, health(), checkpoint())

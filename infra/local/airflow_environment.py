@@ -75,7 +75,13 @@ def connections(settings: Settings) -> dict[str, str]:
         "MONGO_DEFAULT": _mongo(settings.mongo_uri.get_secret_value(), settings.mongo_database),
         "KAFKA_DEFAULT": {
             "conn_type": "kafka",
-            "extra": {"bootstrap.servers": settings.kafka_bootstrap, "group.id": "airflow"},
+            "extra": {
+                "bootstrap.servers": settings.kafka_bootstrap,
+                "group.id": "airflow",
+                # A sensor asks for what comes now, and leaves no trace: it watches, it does not consume.
+                "auto.offset.reset": "latest",
+                "enable.auto.commit": False,
+            },
         },
     }
     return {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in described.items()}

@@ -9,12 +9,14 @@ from kafka.errors import TopicAlreadyExistsError
 from cryptobot.market.topics import PARTITIONS
 from cryptobot.settings import settings
 
-_TIMEOUT_MS = 5_000
+_TIMEOUT_MS = 2_000
 
 
 def create(bootstrap: str) -> None:
     """Create what is missing of the product's topics; raises ``KafkaError`` while there is no broker."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_TIMEOUT_MS)
+    admin = KafkaAdminClient(
+        bootstrap_servers=bootstrap, bootstrap_timeout_ms=_TIMEOUT_MS, request_timeout_ms=_TIMEOUT_MS
+    )
     try:
         if missing := set(PARTITIONS) - set(admin.list_topics()):
             admin.create_topics([NewTopic(name, PARTITIONS[name], 1) for name in sorted(missing)])
