@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.correlation import begin_request
@@ -26,6 +27,9 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """Set where the answer has not set its own."""
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""1,000 rows of features take less; it is checked before anyone is asked who they are."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -56,7 +60,8 @@ class Envelope:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_enveloped)
+            refusal = _body_refusal(scope)
+            await (refusal or self._app)(scope, receive, send_enveloped)
         except Exception:
             log.exception("unforeseen error", extra=_described(scope))
             if status:  # the answer is on its way: only the connection can tell
@@ -67,6 +72,17 @@ class Envelope:
             await answer(scope, receive, send_enveloped)
         finally:
             _record(scope, status or 499, time.perf_counter() - began)
+
+
+def _body_refusal(scope: Scope) -> Response | None:
+    """Return the answer to a body that is too large, or that does not say how large it is."""
+    length = _header(scope, b"content-length")
+    if length is None:
+        unsized = _header(scope, b"transfer-encoding") is not None
+        return problem_response(411, "send the body with a Content-Length") if unsized else None
+    if length.isdigit() and int(length) <= MAX_BODY_BYTES:
+        return None
+    return problem_response(413, f"a body may have {MAX_BODY_BYTES} bytes; send fewer rows at a time")
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
-DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105 - refused outside development
+DEVELOPMENT_SECRET = "development-only-and-not-a-secret"  # noqa: S105 - refused outside development
 
 BINANCE_REST = "https://data-api.binance.vision"
 BINANCE_STREAM = "wss://data-stream.binance.vision"

@@ -62,7 +62,7 @@ async def predictions(body: PredictionRequest, _: Reader, services: Shared) -> J
     symbol = watched(services, body.symbol)
     if body.rows is None:
         return JsonResponse(await services.predictions.of_last_candle(symbol, body.profile))
-    return JsonResponse(services.predictions.of_rows(symbol, body.rows, body.profile))
+    return JsonResponse(await services.predictions.of_rows(symbol, body.rows, body.profile))
 
 
 def _manifest(entry: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gridfs import GridFSBucket
-from gridfs.errors import NoFile
+from gridfs.errors import CorruptGridFile, NoFile
 from pymongo import DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -32,6 +32,10 @@ class RegistryError(RuntimeError):
 
 class UnknownModelError(RegistryError):
     """No such version, or its bundle is absent."""
+
+
+class OversizedBundleError(RegistryError):
+    """A bundle that is larger than its reader accepts."""
 
 
 class NoPredecessorError(RegistryError):
@@ -63,13 +67,23 @@ def add_challenger(database: Database[Document], manifest: Document, bundle: byt
     return version
 
 
-def load_bundle(database: Database[Document], version: str) -> bytes:
-    """Return the bundle's bytes; raises :class:`UnknownModelError` where there are none."""
+def load_bundle(database: Database[Document], version: str, limit_bytes: int | None = None) -> bytes:
+    """Return the bundle's bytes.
+
+    Raises
+    ------
+    UnknownModelError
+        There is no bundle of that version, or parts of it are missing.
+    OversizedBundleError
+        It has more than ``limit_bytes``; none of them was read.
+    """
     try:
         with GridFSBucket(database, BUCKET).open_download_stream(version) as stream:
+            if limit_bytes is not None and stream.length > limit_bytes:
+                raise OversizedBundleError(f"{version} has {stream.length} bytes, more than {limit_bytes}")
             return bytes(stream.read())
-    except NoFile as error:
-        raise UnknownModelError(f"no bundle of {version} in GridFS; train the model again") from error
+    except (NoFile, CorruptGridFile) as error:
+        raise UnknownModelError(f"no whole bundle of {version} in GridFS; train the model again") from error
 
 
 def model(database: Database[Document], version: str) -> Document:

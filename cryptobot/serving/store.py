@@ -22,7 +22,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from cryptobot.serving import registry
-from cryptobot.serving.bundle import Bundle, BundleError, open_bundle
+from cryptobot.serving.bundle import MAX_BYTES, Bundle, BundleError, open_bundle
 from cryptobot.settings import Settings
 from cryptobot.storage.collections import CHAMPIONS
 from cryptobot.storage.health import REPORT_EVERY_SECONDS, forget_unseen, report_health, withdraw_health
@@ -119,7 +119,7 @@ class ChampionStore:
         with self._database[CHAMPIONS].watch(max_await_time_ms=_STREAM_WAIT_MS) as stream:
             next_poll = 0.0
             while not self._ending.is_set():
-                if stream.try_next() or time.monotonic() >= next_poll:
+                if time.monotonic() >= next_poll or stream.try_next():
                     self.synchronize()
                     next_poll = time.monotonic() + POLL_SECONDS
 
@@ -142,7 +142,8 @@ class ChampionStore:
             return False
         began = time.monotonic()
         try:
-            bundle = open_bundle(registry.load_bundle(self._database, version), self._settings.bundle_key)
+            data = registry.load_bundle(self._database, version, MAX_BYTES)
+            bundle = open_bundle(data, self._settings.bundle_key)
             _require_named(bundle, symbol, version)
             bundle.check_golden_rows()
             _warm_up(bundle)
@@ -161,13 +162,10 @@ class ChampionStore:
 
     def _report(self) -> None:
         """Report at once after a swap, and every five seconds; MongoDB's absence ends neither."""
-        tidy = False
         while not self._ending.is_set():
             self._changed.clear()
             try:
-                if not tidy:
-                    forget_unseen(self._database, self._service)
-                    tidy = True
+                forget_unseen(self._database, self._service)
                 detail = {"models": self.versions(), "pid": os.getpid()}
                 report_health(self._database, self._service, self._instance, "healthy", detail)
             except PyMongoError as error:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 from fastapi import FastAPI
 from pymongo.database import Database
 
+from api.envelope import MAX_BODY_BYTES
 from tests.api.candles import START
 from tests.serving.models import promote_model
 
@@ -44,6 +46,9 @@ async def test_metrics_count_by_route_and_name_the_version(
 async def test_every_error_is_a_problem_and_every_answer_has_its_headers(
     anyone: httpx.AsyncClient, client: httpx.AsyncClient, app: FastAPI
 ) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"{}"
+
     async def fail() -> None:
         raise RuntimeError("secret detail")
 
@@ -54,6 +59,8 @@ async def test_every_error_is_a_problem_and_every_answer_has_its_headers(
         (await anyone.get("/v1/symbols"), 401),
         (await client.get("/v1/candles"), 422),
         (await client.post("/v1/predictions", content=b"{"), 422),
+        (await anyone.post("/v1/predictions", content=b" " * (MAX_BODY_BYTES + 1)), 413),
+        (await anyone.post("/v1/predictions", content=parts()), 411),
         (await anyone.get("/fail"), 500),
     ):
         body = response.json()

@@ -107,18 +107,18 @@ def test_swaps_under_load_fail_no_request_and_a_bad_bundle_is_rolled_back(
     store_candles(database)
     good = promote_model(database, 0)
     with workers(served, tmp_path / "log"):
-        assert await_deployment(database, served, limit_s=30) == {"BTCUSDT": good}
-        wait_until(lambda: served_versions(database) == [good, good], limit=20, what="both workers")
+        assert await_deployment(database, served, limit_s=60) == {"BTCUSDT": good}
+        wait_until(lambda: served_versions(database) == [good, good], limit=60, what="both workers")
         with Load(served) as load:
             for seed in range(1, 9):
                 bad = seed % 4 == 0
                 version = promote_model(database, seed, tamper=bad)
                 if bad:
                     with pytest.raises(DeploymentError, match=f"signature.*rolled back to {good}"):
-                        await_deployment(database, served, limit_s=30)
+                        await_deployment(database, served, limit_s=60)
                     assert registry.model(database, version)["state"] == "quarantined"
                 else:
-                    assert await_deployment(database, served, limit_s=30) == {"BTCUSDT": version}
+                    assert await_deployment(database, served, limit_s=60) == {"BTCUSDT": version}
                     good = version
         assert load.failures == []
         assert load.answered > 50
@@ -130,7 +130,7 @@ def test_a_killed_worker_comes_back_and_serves(served: Settings, database: Db, t
     store_candles(database)
     version = promote_model(database, 0)
     with workers(served, tmp_path / "log"):
-        wait_until(lambda: served_versions(database) == [version, version], limit=30, what="both workers")
+        wait_until(lambda: served_versions(database) == [version, version], limit=60, what="both workers")
         before = {report["detail"]["pid"] for report in live_instances(database, "api")}
         killed = before.pop()
         os.kill(killed, signal.SIGKILL)
@@ -143,9 +143,9 @@ def test_a_killed_worker_comes_back_and_serves(served: Settings, database: Db, t
             }
             return bool(serving - before - {killed})
 
-        wait_until(replaced, limit=30, what="another worker")
+        wait_until(replaced, limit=60, what="another worker")
         with Load(served) as load:
-            wait_until(lambda: load.answered > 20, limit=20, what="answers")
+            wait_until(lambda: load.answered > 20, limit=60, what="answers")
         assert load.failures == []
         metrics = httpx.get(f"{served.api_url}/metrics").text
         assert 'path="/v1/predictions",status="200"' in metrics

@@ -81,11 +81,22 @@ def test_other_faults_are_quarantined_too(store: ChampionStore, database: Db) ->
 
     other_rows = [row.model_copy(update={"probabilities": (0.9, 0.05, 0.05)}) for row in golden_rows(1)]
     wrong_golden = registry.add_challenger(database, *written(golden_rows=tuple(other_rows)))
+    cut = add_model(database, 3)
+    database["bundles.chunks"].delete_one({"files_id": cut, "n": 0})
+    huge = add_model(database, 4)
+    database["bundles.files"].update_one({"_id": huge}, {"$set": {"length": 2**40}})
     missing = add_model(database, 2)
     database["bundles.files"].delete_one({"_id": missing})
     named = registry.add_challenger(database, {"version": "BTCUSDT-other", "symbol": "BTCUSDT"}, bundle())
     short = registry.add_challenger(database, {"version": "BTCUSDT-short", "symbol": "BTCUSDT"}, b"CRYPTOB1")
-    for version, word in ((wrong_golden, "golden"), (missing, "GridFS"), (named, "holds"), (short, "short")):
+    for version, word in (
+        (wrong_golden, "golden"),
+        (missing, "GridFS"),
+        (cut, "whole"),
+        (huge, "bytes"),
+        (named, "holds"),
+        (short, "short"),
+    ):
         registry.promote(database, "BTCUSDT", version, "a test")
         store.synchronize()
         assert serving(store) == good
