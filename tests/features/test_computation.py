@@ -12,6 +12,7 @@ from pandas.testing import assert_frame_equal
 
 from cryptobot.features import FEATURE_SET, Feature, FeatureInputError, compute, other_symbol
 from cryptobot.market import Interval
+from cryptobot.settings import ROOT
 from tests.features.market import recorded, walk
 
 QUARTER = Interval.MINUTE_15
@@ -187,3 +188,11 @@ def test_the_other_symbol_is_the_first_that_is_another() -> None:
     symbols = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
     assert [other_symbol(symbol, symbols) for symbol in symbols] == ["ETHUSDT", "BTCUSDT", "BTCUSDT"]
     assert other_symbol("BTCUSDT", ("BTCUSDT",)) is None
+
+
+def test_every_feature_is_documented_in_order() -> None:
+    table = (ROOT / "docs" / "FEATURES.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table if line.startswith("| `")]
+    assert [(name, int(warm_up), source) for name, warm_up, _, source in rows] == [
+        (f"`{feature.name}`", feature.warm_up, feature.source) for feature in FEATURE_SET.features
+    ]
