@@ -1,17 +1,19 @@
-"""The dashboard while a server is away: said in one line, and overcome without the viewer."""
+"""The dashboard while something is missing: said in one line, and overcome without the viewer."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from pymongo.database import Database
 
 from tests.dashboard.browser import card, log_in, open_browser, wait_for_chart
 from tests.dashboard.conftest import Product
-from tests.dashboard.market import set_ticker
+from tests.dashboard.market import candles, set_ticker
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +28,22 @@ def apart(product: Product, mongo_uri: str) -> Product:
 def page() -> Iterator[Page]:
     with open_browser() as browser:
         yield browser.new_page()
+
+
+def test_a_market_without_data_says_what_is_missing(
+    database: Database[dict[str, Any]], product: Product, mongo_uri: str, page: Page
+) -> None:
+    empty = Product(database, product.folder / "empty", mongo_uri)
+    with empty.api(), empty.dashboard():
+        log_in(page, empty.address)
+        expect(page.locator("#chart-note")).to_contain_text("No 15m candles of BTC/USDT yet")
+        expect(card(page, "BTC/USDT")).to_contain_text("no live price yet")
+        expect(card(page, "BTC/USDT")).to_contain_text("none serves yet")
+        expect(page.get_by_text("No signal yet")).to_be_visible()
+
+        database.historical_data.insert_many(candles("BTCUSDT", "15m", 100, datetime.now(UTC)))
+        expect(page.locator("#chart-note")).to_be_hidden()
+        wait_for_chart(page)
 
 
 def test_a_restart_of_either_server_is_said_and_overcome(apart: Product, page: Page) -> None:
