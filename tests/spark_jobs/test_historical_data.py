@@ -21,12 +21,13 @@ from cryptobot.market.span import dump_spans
 from cryptobot.settings import ROOT, Settings
 from cryptobot.storage.job_reports import find_report, report_spans
 from infra.local.jars import spark_jars
+from spark_jobs import historical_data
 from spark_jobs.session import SUBMIT_CONF
 from tests.exchange_server import running_exchange
 
 pytestmark = pytest.mark.slow
 
-Submit = Callable[..., "subprocess.CompletedProcess[str]"]
+Submit = Callable[[list[Span], str], "subprocess.CompletedProcess[str]"]
 RECORD_START = datetime(2025, 10, 29, 4, 22, tzinfo=UTC)
 RECORD_END = datetime(2025, 11, 1, 4, 22, tzinfo=UTC)
 
@@ -39,9 +40,9 @@ def replay_url(shared_data: Path) -> Iterator[str]:
 
 @pytest.fixture
 def submit(app_settings: Settings, replay_url: str) -> Submit:
-    """Run the job by spark-submit; its address is the replayed record unless told otherwise."""
+    """Run the job by spark-submit on the replayed record."""
 
-    def run(spans: list[Span], report: str, url: str = replay_url) -> subprocess.CompletedProcess[str]:
+    def run(spans: list[Span], report: str) -> subprocess.CompletedProcess[str]:
         conf = SUBMIT_CONF | {"spark.jars": ",".join(map(str, spark_jars()))}
         command = [
             str(Path(pyspark.__path__[0]) / "bin" / "spark-submit"), "--master", "local[2]",
@@ -55,9 +56,9 @@ def submit(app_settings: Settings, replay_url: str) -> Submit:
             "CRYPTOBOT_ENV_FILE": "/dev/null",
             "CRYPTOBOT_MONGO_URI": app_settings.mongo_uri.get_secret_value(),
             "CRYPTOBOT_MONGO_DATABASE": app_settings.mongo_database,
-            "CRYPTOBOT_REST_URL": url,
+            "CRYPTOBOT_REST_URL": replay_url,
         }
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
 
     return run
 
@@ -77,17 +78,9 @@ def everything(symbol: str) -> Span:
     return Span(symbol, Interval.MINUTE_1, EPOCH, datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def test_the_collection_holds_exactly_the_record(
-    submit: Submit, database: Database[dict[str, Any]], shared_data: Path
-) -> None:
-    spans = [everything("BTCUSDT"), everything("ETHUSDT")]
-    for report in ("first", "again"):
-        done = submit(spans, report)
-        assert done.returncode == 0, done.stderr[-2_000:]
-
-    truth = recorded(shared_data, "BTCUSDT") | recorded(shared_data, "ETHUSDT")
+def assert_holds(database: Database[dict[str, Any]], truth: dict[str, Kline]) -> None:
+    """Assert that the collection is the record: every candle, every field, bit for bit."""
     stored = {document.pop("_id"): document for document in database["historical_data"].find()}
-    assert len(truth) == 8_640
     assert stored.keys() == truth.keys()
     for key, kline in truth.items():
         document = stored[key]
@@ -98,34 +91,54 @@ def test_the_collection_holds_exactly_the_record(
     wrong = {"$or": [{name: {"$not": {"$type": kind}}} for name, kind in types.items()]}
     assert database["historical_data"].count_documents(wrong) == 0
 
-    report_document = find_report(database, "again")
-    assert report_document is not None
-    assert report_document["rows"] == 8_640
-    assert report_spans(report_document) == [
+
+@pytest.mark.timeout(600)
+def test_the_collection_holds_exactly_the_record_and_a_stray_candle_fails_the_next_run(
+    submit: Submit, database: Database[dict[str, Any]], shared_data: Path
+) -> None:
+    spans = [everything("BTCUSDT"), everything("ETHUSDT")]
+    truth = recorded(shared_data, "BTCUSDT") | recorded(shared_data, "ETHUSDT")
+    assert len(truth) == 8_640
+
+    done = submit(spans, "first")
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert_holds(database, truth)
+    report = find_report(database, "first")
+    assert report is not None
+    assert report["rows"] == 8_640
+    assert report_spans(report) == [
         (Span(symbol, Interval.MINUTE_1, RECORD_START, RECORD_END), 4_320)
         for symbol in ("BTCUSDT", "ETHUSDT")
     ]
-    assert {entry["first_open_time"] for entry in report_document["spans"]} == {RECORD_START}
+    assert {entry["first_open_time"] for entry in report["spans"]} == {RECORD_START}
     assert database["gaps"].count_documents({}) == 0
 
-
-def test_a_candle_that_is_too_many_fails_the_run(submit: Submit, database: Database[dict[str, Any]]) -> None:
-    span = Span("BTCUSDT", Interval.MINUTE_1, RECORD_START, datetime(2025, 10, 29, 5, tzinfo=UTC))
-    kline = Kline.from_rest("BTCUSDT", "1m", [0, *"11111", 59_999, "1", 1, "1", "1"])  # type: ignore[arg-type]
-    stray = {name: getattr(kline, name) for name in Kline.__slots__}
-    stray |= {"open_time": datetime(2025, 10, 29, 4, 30, 30, tzinfo=UTC), "source": "rest"}
-    database["historical_data"].insert_one({**stray, "ingested_at": RECORD_START, "_id": "stray"})
-    done = submit([span], "stray")
+    stray = database["historical_data"].find_one({"symbol": "BTCUSDT"})
+    assert stray is not None
+    stray |= {"_id": "stray", "open_time": datetime(2025, 10, 30, 0, 0, 30, tzinfo=UTC)}
+    database["historical_data"].insert_one(stray)
+    done = submit(spans, "again")
     assert done.returncode != 0
-    assert "exchange gave 38 candles, but historical_data holds 39" in done.stderr.splitlines()[-1]
-    assert find_report(database, "stray") is None
+    last = done.stdout.splitlines()[-1]  # spark-submit hands both streams of the program to its output
+    assert last.startswith("historical_data failed: BTCUSDT 1m from 2025-10-29T04:22:00")
+    assert last.endswith("the exchange gave 4320 candles, but historical_data holds 4321")
+    assert find_report(database, "again") is None
+    database["historical_data"].delete_one({"_id": "stray"})
+    assert_holds(database, truth)
 
 
 def test_an_exchange_that_is_away_fails_with_one_clear_line(
-    submit: Submit, database: Database[dict[str, Any]]
+    database: Database[dict[str, Any]],
+    app_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = submit([everything("BTCUSDT")], "away", url="http://127.0.0.1:9")
-    assert done.returncode != 0
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("historical_data failed: http://127.0.0.1:9/api/v3/exchangeInfo")
+    nowhere = app_settings.model_copy(update={"rest_url": "http://127.0.0.1:9"})
+    monkeypatch.setattr(historical_data, "settings", lambda: nowhere)
+    code = historical_data.main(["--spans", dump_spans([everything("BTCUSDT")]), "--report", "away"])
+    assert code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "historical_data failed: http://127.0.0.1:9/api/v3/exchangeInfo gave no usable answer"
+    )
     assert database["historical_data"].count_documents({}) == 0
