@@ -147,8 +147,11 @@ def verify(database: Database[Document], reads: Sequence[SpanRead]) -> None:
 
 
 def note_gaps(database: Database[Document], reads: Sequence[SpanRead]) -> None:
-    """Record the holes of the exchange's own history: it was asked for these candles and has none."""
-    for read in reads:
+    """Record the holes of the exchange's own history: it was asked for these candles and has none.
+
+    Before its record begins there is no hole: nothing is noted of a span from the epoch that is empty.
+    """
+    for read in (read for read in reads if read.span.start > EPOCH):
         gaps = find_gaps(read.span, candles.open_times(database, read.span))
         record_gaps(database, read.span, gaps, found_by=JOB, state=ABSENT)
 
