@@ -18,7 +18,7 @@ from dashboard.api_client import ApiClient
 from dashboard.gate import Gate, viewer
 from dashboard.market_feeds import MarketFeeds
 from dashboard.page import Page
-from dashboard.pages import market
+from dashboard.pages import market, not_found
 from dashboard.parts import shell
 from dashboard.sessions import SessionStore
 from dashboard.watching import Watch, Watches
@@ -55,6 +55,7 @@ def build(settings: Settings) -> ASGIApp:
         index_string=(Path(__file__).parent / "index.html").read_text(encoding="utf-8"),
     )
     market.register(settings)
+    not_found.register()
     app.layout = shell.layout
     _watch_pages(app, api, settings)
     return Gate(server, sessions)

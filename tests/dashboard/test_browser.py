@@ -126,6 +126,14 @@ def test_it_fits_desktop_and_phone(page: Page, tmp_path: Path, viewport: dict[st
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
+def test_an_unknown_address_or_pair_is_said(page: Page, product: Product) -> None:
+    page.goto(f"{product.address}/nowhere")
+    expect(page.get_by_text("There is no page at this address")).to_be_visible()
+    page.goto(f"{product.address}/market/DOGEUSDT")
+    expect(page.get_by_text("DOGEUSDT is not watched; watched are BTCUSDT, ETHUSDT.")).to_be_visible()
+    expect(card(page, "BTC/USDT")).to_contain_text("● live")
+
+
 def test_a_log_out_closes_every_page(page: Page, context: BrowserContext, product: Product) -> None:
     other = context.new_page()
     other.goto(product.address)

@@ -39,7 +39,7 @@ def test_a_market_without_data_says_what_is_missing(
         expect(page.locator("#chart-note")).to_contain_text("No 15m candles of BTC/USDT yet")
         expect(card(page, "BTC/USDT")).to_contain_text("no live price yet")
         expect(card(page, "BTC/USDT")).to_contain_text("none serves yet")
-        expect(page.get_by_text("No signal yet")).to_be_visible()
+        expect(page.locator(".ag-overlay-no-rows-center")).to_contain_text("No signal yet")
 
         database.historical_data.insert_many(candles("BTCUSDT", "15m", 100, datetime.now(UTC)))
         expect(page.locator("#chart-note")).to_be_hidden()
