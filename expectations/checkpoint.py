@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -45,7 +46,11 @@ def run_checkpoint(
         expected += report_spans(require_report(database, report_id))
     with RestClient(settings.rest_url) as exchange:
         now = exchange.server_time().replace(tzinfo=None)
-    assets = (_historical_asset(database, span, rows, now) for span, rows in expected)
+    spans_of = Counter((span.symbol, span.interval) for span, _ in expected)
+    assets = (
+        _historical_asset(database, span, rows, now, alone=spans_of[span.symbol, span.interval] == 1)
+        for span, rows in expected
+    )
     return run_assets(
         settings,
         database,
@@ -70,9 +75,11 @@ def run_streaming_checkpoint(settings: Settings, database: Database[Document]) -
 
 
 def _historical_asset(
-    database: Database[Document], span: Span, expected_rows: int | None, now: datetime
+    database: Database[Document], span: Span, expected_rows: int | None, now: datetime, *, alone: bool
 ) -> Asset:
     name = f"{span.symbol}-{span.interval}"
+    if not alone:
+        name += f"-{span.start:%Y%m%dT%H%M%S}"
     suite = historical_suite(
         f"{HISTORICAL_DATA}-{name}",
         span.symbol,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,19 @@ class TestOutcome:
         save_report(database, report(rows=0))
         result = run_checkpoint(settings, database, report_id="run-1")
         assert (result.blocking, result.rows) == (False, 0)
+
+    def test_several_ranges_of_one_symbol_are_told_apart(
+        self, settings: Settings, stored: Collections
+    ) -> None:
+        span = whole_span()
+        middle = span.start + timedelta(hours=20)
+        halves = [replace(span, end=middle), replace(span, start=middle)]
+        result = run_checkpoint(settings, stored, halves)
+        assert (result.worst_severity, result.rows) == (None, HOURS)
+        assert [asset.name for asset in result.assets] == [
+            "BTCUSDT-1h-20260101T000000",
+            "BTCUSDT-1h-20260101T200000",
+        ]
 
     def test_a_run_without_a_report_is_named(self, settings: Settings, database: Collections) -> None:
         with pytest.raises(MissingReportError, match="run-7"):
