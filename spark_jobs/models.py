@@ -11,25 +11,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import pandas as pd
 from py4j.protocol import Py4JError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
 
 from cryptobot.features import FEATURE_SET, other_symbol
 from cryptobot.learning.algorithms import ALGORITHMS
 from cryptobot.learning.dataset import FOLDS, Dataset, TooLittleHistoryError, make_dataset
 from cryptobot.learning.evaluation import best_candidate
 from cryptobot.learning.gate import judge
-from cryptobot.learning.training import fit_final, predict_fold
 from cryptobot.market.instant import EPOCH, from_ms, parse_instant, to_ms
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
@@ -42,29 +37,10 @@ from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import Document, connect
 from cryptobot.storage.job_reports import save_report
 from spark_jobs.failure import cause_of
+from spark_jobs.fits import FINAL, Fit, fit_side_by_side
 from spark_jobs.session import spark_session
 
 JOB = "models"
-FINAL = -1
-
-
-@dataclass(frozen=True)
-class Task:
-    """One fit: of a fold, or on everything (``FINAL``)."""
-
-    symbol: str
-    algorithm: str
-    fold: int
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What a task gave: the fold's probabilities or the final model, else the error."""
-
-    task: Task
-    result: Any
-    error: str | None
-    seconds: float
 
 
 def load_dataset(database: Database[Document], symbol: str, interval: Interval, as_of: datetime) -> Dataset:
@@ -78,33 +54,6 @@ def load_dataset(database: Database[Document], symbol: str, interval: Interval, 
         )
     computed = features.load(database, span, FEATURE_SET)
     return make_dataset(symbol, interval, frame, computed, FEATURE_SET.names)
-
-
-def fit_side_by_side(spark: SparkSession, datasets: dict[str, Dataset]) -> list[Fit]:
-    """Return all fits, made as one Spark stage of one task each; a failed one holds its error."""
-    # The final fits take longest, so they begin first.
-    folds = [FINAL, *reversed(range(FOLDS))]
-    tasks = [
-        Task(symbol, algorithm, fold) for fold in folds for algorithm in ALGORITHMS for symbol in datasets
-    ]
-    shared = spark.sparkContext.broadcast(datasets)
-
-    def fit(task: Task) -> Fit:
-        begun = time.perf_counter()
-        dataset = shared.value[task.symbol]
-        try:
-            if task.fold == FINAL:
-                result: Any = fit_final(dataset, task.algorithm)
-            else:
-                result = predict_fold(dataset, task.algorithm, task.fold)
-        except Exception as error:  # whatever it is, it must not take the other symbols with it
-            what = "the final fit" if task.fold == FINAL else f"fold {task.fold}"
-            return Fit(
-                task, None, f"{task.algorithm}, {what}: {cause_of(error)}", time.perf_counter() - begun
-            )
-        return Fit(task, result, None, time.perf_counter() - begun)
-
-    return spark.sparkContext.parallelize(tasks, len(tasks)).map(fit).collect()
 
 
 def register(
@@ -129,6 +78,41 @@ def register(
     return manifest
 
 
+def load_datasets(
+    database: Database[Document], symbols: Sequence[str], interval: Interval, as_of: datetime
+) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """Return the data sets of the symbols that have enough to learn from, and why the others have not."""
+    datasets, failures = {}, {}
+    for symbol in symbols:
+        try:
+            datasets[symbol] = load_dataset(database, symbol, interval, as_of)
+        except ValueError as error:
+            failures[symbol] = cause_of(error)
+    return datasets, failures
+
+
+def register_all(
+    database: Database[Document],
+    datasets: dict[str, Dataset],
+    fits: Sequence[Fit],
+    as_of: datetime,
+    settings: Settings,
+) -> tuple[dict[str, Document], dict[str, str]]:
+    """Return the summary of each symbol's challenger, and why the others have none."""
+    challengers, failures = {}, {}
+    for symbol, dataset in datasets.items():
+        own = [fit for fit in fits if fit.task.symbol == symbol]
+        error = next((fit.error for fit in own if fit.error), None)
+        if error is None:
+            try:
+                challengers[symbol] = summary(register(database, dataset, own, as_of, settings))
+                continue
+            except Exception as failed:  # the other symbols go on
+                error = cause_of(failed)
+        failures[symbol] = f"{symbol} {dataset.interval}: {error}"
+    return challengers, failures
+
+
 def run(
     symbols: Sequence[str], interval: Interval, as_of: datetime, report_id: str, settings: Settings
 ) -> Document:
@@ -136,13 +120,7 @@ def run(
     started_at = datetime.now(UTC)
     database = connect(settings)
     ensure_collections(database)
-    datasets: dict[str, Dataset] = {}
-    failures: dict[str, str] = {}
-    for symbol in symbols:
-        try:
-            datasets[symbol] = load_dataset(database, symbol, interval, as_of)
-        except ValueError as error:
-            failures[symbol] = cause_of(error)
+    datasets, unready = load_datasets(database, symbols, interval, as_of)
     fits: list[Fit] = []
     if datasets:
         spark = spark_session(JOB, settings)
@@ -150,17 +128,7 @@ def run(
             fits = fit_side_by_side(spark, datasets)
         finally:
             spark.stop()
-    challengers: dict[str, Document] = {}
-    for symbol, dataset in datasets.items():
-        own = [fit for fit in fits if fit.task.symbol == symbol]
-        failed = [fit.error for fit in own if fit.error]
-        if failed:
-            failures[symbol] = f"{symbol} {interval}: {failed[0]}"
-            continue
-        try:
-            challengers[symbol] = summary(register(database, dataset, own, as_of, settings))
-        except Exception as error:  # reported below; the other symbols go on
-            failures[symbol] = f"{symbol} {interval}: {cause_of(error)}"
+    challengers, failed = register_all(database, datasets, fits, as_of, settings)
     finished_at = datetime.now(UTC)
     report = {
         "_id": report_id,
@@ -168,7 +136,7 @@ def run(
         "interval": interval.value,
         "as_of": as_of,
         "challengers": challengers,
-        "failures": failures,
+        "failures": unready | failed,
         "rows": sum(dataset.candles for dataset in datasets.values()),
         "fits": len(fits),
         "fit_seconds": sum(fit.seconds for fit in fits),

@@ -1,0 +1,63 @@
+"""The fits of all symbols as one Spark stage: a task for each symbol, algorithm and fold."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from cryptobot.learning.algorithms import ALGORITHMS
+from cryptobot.learning.dataset import FOLDS, Dataset
+from cryptobot.learning.training import fit_final, predict_fold
+from spark_jobs.failure import cause_of
+
+FINAL = -1
+"""In place of a fold: the fit on every label."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit: of a fold, or on everything (``FINAL``)."""
+
+    symbol: str
+    algorithm: str
+    fold: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a task gave: the fold's probabilities or the final model, else the error."""
+
+    task: Task
+    result: Any
+    error: str | None
+    seconds: float
+
+
+def fit_side_by_side(spark: SparkSession, datasets: dict[str, Dataset]) -> list[Fit]:
+    """Return all fits, made as one Spark stage of one task each; a failed one holds its error."""
+    # The final fits take longest, so they begin first.
+    folds = [FINAL, *reversed(range(FOLDS))]
+    tasks = [
+        Task(symbol, algorithm, fold) for fold in folds for algorithm in ALGORITHMS for symbol in datasets
+    ]
+    shared = spark.sparkContext.broadcast(datasets)
+
+    def fit(task: Task) -> Fit:
+        begun = time.perf_counter()
+        dataset = shared.value[task.symbol]
+        try:
+            if task.fold == FINAL:
+                result: Any = fit_final(dataset, task.algorithm)
+            else:
+                result = predict_fold(dataset, task.algorithm, task.fold)
+        except Exception as error:  # whatever it is, it must not take the other symbols with it
+            what = "the final fit" if task.fold == FINAL else f"fold {task.fold}"
+            return Fit(
+                task, None, f"{task.algorithm}, {what}: {cause_of(error)}", time.perf_counter() - begun
+            )
+        return Fit(task, result, None, time.perf_counter() - begun)
+
+    return spark.sparkContext.parallelize(tasks, len(tasks)).map(fit).collect()
