@@ -76,7 +76,8 @@ class Manifest(_Part):
 
     def document(self) -> dict[str, Any]:
         """Return the manifest as a document for MongoDB (dates stay dates)."""
-        return _plain(self.model_dump())
+        document: dict[str, Any] = _plain(self.model_dump())
+        return document
 
 
 def _plain(value: Any) -> Any:
