@@ -46,8 +46,10 @@ async def authenticate(services: Services, name: str, password: str, address: st
         seconds = int((until - datetime.now(UTC)).total_seconds()) + 1
         raise TooManyRequests(f"too many failed log-ins; try again in {seconds} s", seconds)
     user = await users.find_user(services.database, name)
-    usable = user is not None and not user["disabled"]
-    if not await password_matches(user["password_hash"] if user and usable else None, password) or not user:
+    if user is not None and user["disabled"]:
+        user = None
+    matches = await password_matches(user["password_hash"] if user else None, password)
+    if user is None or not matches:
         for limit in limits:
             await users.record_failure(
                 services.database,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 from pymongo.database import Database
@@ -15,9 +14,8 @@ from cryptobot.serving import registry
 from cryptobot.serving.bundle import Bundle, open_bundle
 from cryptobot.serving.manifest import Manifest
 from cryptobot.settings import Settings
+from cryptobot.storage.database import Document
 from cryptobot.storage.signals import add_signals, last_feature_rows
-
-Document = dict[str, Any]
 
 CANDLES = 500
 """As many as a chart shows."""

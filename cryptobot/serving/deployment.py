@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import httpx
 from pymongo.database import Database
@@ -13,9 +12,8 @@ from cryptobot.serving import registry
 from cryptobot.serving.access import issue_token
 from cryptobot.serving.bundle import GOLDEN_TOLERANCE
 from cryptobot.settings import Settings
+from cryptobot.storage.database import Document
 from cryptobot.storage.health import live_instances
-
-Document = dict[str, Any]
 
 LIMIT_SECONDS = 60.0
 _PAUSE_SECONDS = 0.1

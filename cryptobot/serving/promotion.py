@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pymongo.database import Database
 
 from cryptobot.serving import registry
-
-Document = dict[str, Any]
+from cryptobot.storage.database import Document
 
 MARGIN = 0.001
 """Log-loss skill by which a challenger must be ahead: less is noise, and a swap is not free."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
-from typing import Any
 
 from gridfs import GridFSBucket
 from gridfs.errors import CorruptGridFile, NoFile
@@ -20,8 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
 
 from cryptobot.storage.collections import CHAMPIONS, MODELS
-
-Document = dict[str, Any]
+from cryptobot.storage.database import Document
 
 BUCKET = "bundles"
 

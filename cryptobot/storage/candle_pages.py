@@ -11,7 +11,6 @@ import heapq
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.database import AsyncDatabase
@@ -19,9 +18,8 @@ from pymongo.database import Database
 
 from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.storage.collections import HISTORICAL_DATA, STREAMING_DATA
+from cryptobot.storage.database import Document
 from cryptobot.storage.pages import Page, decode_cursor, encode_cursor
-
-Document = dict[str, Any]
 
 CANDLE_FIELDS = (
     "symbol",

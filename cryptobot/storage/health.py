@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from pymongo.database import Database
 
 from cryptobot.storage.collections import SERVICE_HEALTH
-
-Document = dict[str, Any]
+from cryptobot.storage.database import Document
 
 REPORT_EVERY_SECONDS = 5.0
 ALIVE_WITHIN_SECONDS = 15.0

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from cryptobot.storage.collections import EXCHANGE_INFO, STREAMING_DATA
-
-Document = dict[str, Any]
+from cryptobot.storage.database import Document
 
 
 async def known_symbols(database: AsyncDatabase[Document], symbols: Iterable[str]) -> dict[str, Document]:

@@ -17,9 +17,9 @@ from cryptobot.storage.collections import (
     SERVICE_HEALTH,
     SIGNALS,
 )
+from cryptobot.storage.database import Document
 from cryptobot.storage.pages import Page, newest_first
 
-Document = dict[str, Any]
 Db = AsyncDatabase[Document]
 
 

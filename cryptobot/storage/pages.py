@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pymongo import DESCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 
 from cryptobot.market.instant import from_ms, to_ms
-
-Document = dict[str, Any]
+from cryptobot.storage.database import Document
 
 
 class InvalidCursorError(ValueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
@@ -11,8 +10,7 @@ from pymongo.database import Database
 from cryptobot.market import kline_id
 from cryptobot.market.instant import to_ms
 from cryptobot.storage.collections import FEATURES, HISTORICAL_DATA, SIGNALS
-
-Document = dict[str, Any]
+from cryptobot.storage.database import Document
 
 
 def add_signals(database: Database[Document], signals: Iterable[Document]) -> int:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from cryptobot.storage.collections import LOGIN_ATTEMPTS, REFRESH_TOKENS, USERS
+from cryptobot.storage.database import Document
 
-Document = dict[str, Any]
 Db = AsyncDatabase[Document]
 
 

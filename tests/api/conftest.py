@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pymongo.database import Database
 from api.app import create
 from cryptobot.serving.access import SCOPES, issue_token
 from cryptobot.settings import Settings
+from tests.servers import wait_until
 from tests.serving.bundles import KEY
 
 PASSWORD = "correct horse battery staple"
@@ -34,6 +36,8 @@ def api_settings(app_settings: Settings, tmp_path: Path) -> Settings:
 async def app(api_settings: Settings, database: Database[dict[str, Any]]) -> AsyncIterator[FastAPI]:
     made = create(api_settings)
     async with made.router.lifespan_context(made):
+        services = made.state.services
+        await asyncio.to_thread(wait_until, lambda: services.prepared, limit=20, what="preparation")
         yield made
 
 

@@ -21,11 +21,6 @@ Db = Database[dict[str, Any]]
 FREE_FAILURES = 5
 
 
-@pytest.fixture(autouse=True)
-async def _admin(app: FastAPI) -> None:
-    await ensure_admin(app.state.services)
-
-
 async def log_in(anyone: httpx.AsyncClient, password: str = PASSWORD, **form: str) -> httpx.Response:
     return await anyone.post("/v1/auth/token", data={"username": "admin", "password": password, **form})
 

@@ -24,7 +24,6 @@ async def test_alive_whatever_is_missing_and_ready_when_nothing_is(
     assert "a model of BTCUSDT: none is served yet" in waiting.json()["missing"]
     versions = {symbol: promote_model(database, 0, symbol) for symbol in ("BTCUSDT", "ETHUSDT")}
     app.state.services.store.synchronize()
-    app.state.services.prepared = True
     ready = await anyone.get("/readyz")
     assert ready.status_code == 200
     assert ready.json() == {"status": "ready", "missing": [], "models": versions}
