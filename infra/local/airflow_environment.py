@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from cryptobot.settings import ROOT, Settings
+from infra.local import postgres
 from infra.local.layout import Layout
 
 DAGS = ROOT / "airflow" / "dags"
@@ -30,8 +31,7 @@ def variables(settings: Settings, layout: Layout, secrets: Mapping[str, str]) ->
             "EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
         },
         "DATABASE": {
-            # WAL is Airflow's own choice for SQLite; writers wait for each other instead of failing.
-            "SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
+            "SQL_ALCHEMY_CONN": postgres.uri(layout.sockets),
             # The migration runs before any component starts, so none of them needs to look again.
             "CHECK_MIGRATIONS": False,
         },

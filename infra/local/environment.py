@@ -47,6 +47,7 @@ def read(*, create: bool) -> Installation:
         **given,
         **chosen.environment,
         "CRYPTOBOT_DOCS_DIR": given.get("CRYPTOBOT_DOCS_DIR") or str(layout.docs),
+        "CRYPTOBOT_DASHBOARD_SESSIONS": given.get("CRYPTOBOT_DASHBOARD_SESSIONS") or str(layout.sessions),
     }
     return Installation(chosen, _settings(variables), layout, variables)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptobot.settings import ROOT
 
-_SOCKET_PATH_LIMIT = 100  # a UNIX socket's address holds 107 bytes
+_SOCKET_FOLDER_LIMIT = 85  # a UNIX socket's address holds 107 bytes, its name here up to 21
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,17 @@ class Layout:
         return self.supervisor / "run.json"
 
     @property
-    def socket(self) -> Path:
-        """The supervisor's control socket; elsewhere when the state's path is too long for one."""
-        usual = self.supervisor / "supervisor.sock"
-        if len(str(usual)) <= _SOCKET_PATH_LIMIT:
-            return usual
+    def sockets(self) -> Path:
+        """Folder of UNIX sockets; outside of the state where its path is too long for one."""
+        if len(str(self.supervisor)) <= _SOCKET_FOLDER_LIMIT:
+            return self.supervisor
         digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"cryptobot-{os.getuid()}-{digest}.sock"
+        return Path(tempfile.gettempdir()) / f"cryptobot-{os.getuid()}-{digest}"
+
+    @property
+    def control_socket(self) -> Path:
+        """The socket on which the supervisor takes orders."""
+        return self.sockets / "supervisor.sock"
 
     @property
     def data(self) -> Path:
@@ -59,6 +63,11 @@ class Layout:
     def mongod(self) -> Path:
         """MongoDB's files."""
         return self.data / "mongod"
+
+    @property
+    def postgres(self) -> Path:
+        """PostgreSQL's files, of Airflow's metadata."""
+        return self.data / "postgres"
 
     @property
     def kafka(self) -> Path:
@@ -80,6 +89,11 @@ class Layout:
         """Logs of Airflow's tasks."""
         return self.logs / "airflow"
 
+    @property
+    def sessions(self) -> Path:
+        """The dashboard's sessions, encrypted."""
+        return self.data / "dashboard" / "sessions"
+
     def log(self, service: str) -> Path:
         """Return the log file of ``service``."""
         return self.logs / f"{service}.log"
@@ -90,3 +104,4 @@ class Layout:
             folder.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         self.state.chmod(0o700)
+        self.sockets.mkdir(mode=0o700, exist_ok=True)

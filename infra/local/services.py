@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptobot.settings import Settings
-from infra.local import health, kafka, mongod
+from infra.local import health, kafka, mongod, postgres
 from infra.local.layout import Layout
 
 _BIN = Path(sys.executable).parent
-STORES = frozenset({"mongod", "kafka"})
+STORES = frozenset({"mongod", "kafka", "postgres"})
 """What the other services write to, and which therefore stops last."""
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
@@ -37,6 +38,7 @@ class Service:
     prepare: Callable[[], object] = _nothing
     once: bool = False
     stop_seconds: int = 10
+    stop_signal: str = "TERM"
 
 
 def declare(settings: Settings, layout: Layout) -> list[Service]:
@@ -133,9 +135,17 @@ def _airflow(settings: Settings, layout: Layout) -> list[Service]:
 
     return [
         Service(
+            "postgres",
+            tuple(postgres.command(layout.postgres, layout.sockets)),
+            partial(postgres.answers, layout.sockets),
+            prepare=partial(postgres.initialize, layout.postgres),
+            stop_signal="INT",  # closes its connections; TERM would wait for them
+        ),
+        Service(
             "airflow-init",
             (sys.executable, "-m", "infra.local.airflow_init"),
             health.file(layout.airflow / "initialized"),
+            needs=("postgres",),
             once=True,
         ),
         Service(

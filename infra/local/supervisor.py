@@ -37,7 +37,7 @@ class Supervisor:
 
     @property
     def _rpc(self) -> Any:
-        transport = SocketTransport(self._layout.socket)
+        transport = SocketTransport(self._layout.control_socket)
         return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
 
     def pid(self) -> int | None:
@@ -106,7 +106,12 @@ class Supervisor:
                 process.kill()
         psutil.wait_procs(list(left), timeout=10)
         folder = self._layout.supervisor
-        notes = (folder / "supervisord.pid", folder / "digest", self._layout.run_note, self._layout.socket)
+        notes = (
+            folder / "supervisord.pid",
+            folder / "digest",
+            self._layout.run_note,
+            self._layout.control_socket,
+        )
         for note in notes:
             note.unlink(missing_ok=True)
         return len(left)

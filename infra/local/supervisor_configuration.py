@@ -16,7 +16,7 @@ def configuration(services: Iterable[Service], layout: Layout) -> str:
     folder = layout.supervisor
     head = f"""\
 [unix_http_server]
-file = {_plain(layout.socket)}
+file = {_plain(layout.control_socket)}
 chmod = 0700
 
 [supervisord]
@@ -47,6 +47,7 @@ startsecs = 1
 startretries = 20
 stopasgroup = true
 killasgroup = true
+stopsignal = {service.stop_signal}
 stopwaitsecs = {service.stop_seconds}
 redirect_stderr = true
 stdout_logfile = {_plain(layout.log(service.name))}
