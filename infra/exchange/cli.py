@@ -16,10 +16,18 @@ def main() -> int:
     try:
         options = from_environment()
         uvloop.run(serve(options))
-    except (OptionError, ValidationError, OSError) as error:
-        print(f"exchange: {error}", file=sys.stderr)
-        return 1
+    except ValidationError as error:
+        return _refuse("; ".join(one["msg"] for one in error.errors()))
+    except OptionError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"cannot listen: {error.strerror}; free the port, or set another by EXCHANGE_PORT")
     return 0
+
+
+def _refuse(sentence: str) -> int:
+    print(f"exchange: {sentence}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ class Weights:
         self.limit = limit
         self._accounts: dict[str, _Account] = {}
 
-    def charge(self, address: str, weight: int) -> int:
-        """Add ``weight`` and return what the address has used in this minute.
+    def charge(self, address: str, weight: int) -> None:
+        """Add ``weight`` to what the address has used in this minute.
 
         Raises :class:`ApiError` 429 past the limit, and 418 for an address that went on all
         the same: a ban of two minutes, twice as long each time, up to three days.
@@ -43,13 +43,19 @@ class Weights:
             account.minute, account.used, account.refused = minute, 0, 0
         account.used += weight
         if account.used <= self.limit:
-            return account.used
+            return
         account.refused += 1
         if account.refused > _REFUSALS_BEFORE_BAN:
             account.banned_until = now + min(_FIRST_BAN_SECONDS * 2**account.bans, _LONGEST_BAN_SECONDS)
             account.bans += 1
             raise self._banned(account, now)
         raise too_much_weight(self.limit, 60 - int(now % 60))
+
+    def headers(self, address: str) -> dict[str, str]:
+        """Return the response headers that tell the address what it has used."""
+        account = self._accounts.get(address, _Account())
+        used = str(account.used if account.minute == int(time.time() // 60) else 0)
+        return {"X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
 
     def _banned(self, account: _Account, now: float) -> ApiError:
         return banned(int(account.banned_until * 1_000), int(account.banned_until - now) + 1)

@@ -32,6 +32,7 @@ class Options:
     weight_limit: int = 6000
     connection_limit: int = 300
     connection_seconds: float = 86_400.0
+    ping_seconds: float = 20.0
     replay_dir: Path | None = None
     replay_shift: bool = False
     tls_cert: Path | None = None
@@ -56,6 +57,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Options:
         weight_limit=read("EXCHANGE_WEIGHT_LIMIT", _integer(1, 10**9), 6000),
         connection_limit=read("EXCHANGE_CONNECTION_LIMIT", _integer(1, 10**9), 300),
         connection_seconds=read("EXCHANGE_CONNECTION_SECONDS", _number(0.1, 86_400), 86_400.0),
+        ping_seconds=read("EXCHANGE_PING_SECONDS", _number(0.05, 600), 20.0),
         replay_dir=read("REPLAY_DIR", _folder, None),
         replay_shift=read("REPLAY_SHIFT", _switch, False),
         tls_cert=read("EXCHANGE_TLS_CERT", _file, None),

@@ -61,12 +61,11 @@ class Rest:
 
     def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            headers: dict[str, str] = {}
+            address = request.remote or ""
             try:
                 await self._faults.befall(request)
                 query = Parameters(request.query_string)
-                used = str(self._weights.charge(request.remote or "", endpoint.weight(query)))
-                headers = {"X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
+                self._weights.charge(address, endpoint.weight(query))
                 query.know(endpoint.parameters)
                 asked = Asked(self._present, query, self._present.clock.now_us(), _scale(request))
                 if endpoint.threaded and query.get("interval") != Interval.MINUTE_1:
@@ -74,9 +73,9 @@ class Rest:
                 else:
                     answer = endpoint.answer(asked)
             except ApiError as error:
-                return _refusal(error, headers)
+                return _refusal(error, self._weights.headers(address))
             body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
-            return web.Response(body=body, content_type=_JSON, headers=headers)
+            return web.Response(body=body, content_type=_JSON, headers=self._weights.headers(address))
 
         return handle
 

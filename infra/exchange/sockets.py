@@ -17,8 +17,7 @@ from infra.exchange.feed import Feed
 from infra.exchange.options import Options
 from infra.exchange.subscription import Stream, parse
 
-_PING_SECONDS = 20.0
-_PONG_SECONDS = 60.0
+_UNANSWERED_PINGS = 3
 _MESSAGES_A_SECOND = 5
 _MOST_STREAMS = 1_024
 _CONNECTIONS_SECONDS = 300.0
@@ -75,7 +74,7 @@ class Visitors:
         connection = Connection(self._feed, request, wrapped=wrapped)
         self._connections.add(connection)
         try:
-            return await connection.serve(names, self._options.connection_seconds)
+            return await connection.serve(names, self._options)
         finally:
             self._connections.discard(connection)
 
@@ -119,11 +118,11 @@ class Connection:
         """End the connection as the protocol wants it."""
         await self._socket.close(code=code, message=reason.encode())
 
-    async def serve(self, names: list[str], limit_seconds: float) -> web.StreamResponse:
+    async def serve(self, names: list[str], options: Options) -> web.StreamResponse:
         """Serve the client until it leaves, or its time is over."""
         await self._socket.prepare(self._request)
         self._subscribe(names)
-        watch = asyncio.create_task(self._watch(limit_seconds))
+        watch = asyncio.create_task(self._watch(options.connection_seconds, options.ping_seconds))
         try:
             async for message in self._incoming():
                 if not await self._heed(message):
@@ -140,12 +139,12 @@ class Connection:
                 return
             yield message
 
-    async def _watch(self, limit_seconds: float) -> None:
+    async def _watch(self, limit_seconds: float, ping_seconds: float) -> None:
         """Ping; end the connection when the client is silent, or its time is over."""
         ends = time.monotonic() + limit_seconds
         while (left := ends - time.monotonic()) > 0:
-            await asyncio.sleep(min(_PING_SECONDS, left))
-            if time.monotonic() - self._heard > _PONG_SECONDS:
+            await asyncio.sleep(min(ping_seconds, left))
+            if time.monotonic() - self._heard > _UNANSWERED_PINGS * ping_seconds:
                 self.abort()
                 return
             if time.monotonic() < ends:

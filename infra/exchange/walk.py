@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -68,14 +69,16 @@ class Walk:
         self._drift_weight = _DRIFT * signal_strength * self.season / np.sqrt(MINUTES)
         self._pull = self._noise_weights()
         self._levels = [0.0]
+        self._growing = threading.Lock()
         self._grow(_REFERENCE_DAY + 1)
         self._offset = float(np.log(price)) - self._levels[_REFERENCE_DAY - first_day]
 
     def level(self, day: int) -> Level:
         """Return how ``day`` (counted from the epoch) begins and will be."""
         place = day - self._first
-        if place >= len(self._levels):
-            self._grow(day + 30)
+        with self._growing:
+            if place >= len(self._levels):
+                self._grow(day + 30)
         return Level(
             log_price=self._offset + self._levels[place],
             volatility=float(self._volatility[place]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,21 @@ def test_a_certificate_needs_its_key(tmp_path: Path) -> None:
     (tmp_path / "cert").write_text("x")
     with pytest.raises(OptionError, match="go together"):
         from_environment({"EXCHANGE_TLS_CERT": str(tmp_path / "cert")})
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = subprocess.run(
+            [sys.executable, "-m", "infra.exchange.cli"],
+            env={"EXCHANGE_PORT": str(taken.getsockname()[1])},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert "EXCHANGE_PORT" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

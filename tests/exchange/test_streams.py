@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections import defaultdict
@@ -160,6 +161,25 @@ async def test_who_sends_more_than_5_messages_a_second_is_cut_off(exchange: str)
             await receive(socket, lambda got: len(got) > 8)
     assert ended.value.rcvd is not None
     assert ended.value.rcvd.code == 1008
+
+
+async def test_who_does_not_answer_pings_is_cut_off() -> None:
+    with running_exchange(EXCHANGE_PING_SECONDS="0.1") as url:
+        async with connect(f"{ws(url)}/ws/btcusdt@trade") as answering:
+            await receive(answering, lambda got: bool(got) and got[-1]["E"] - got[0]["E"] > 1_000)
+        host, port = url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        got = b""
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionResetError):
+                while part := await reader.read(1_000):
+                    got += part
+        writer.close()
+    assert got.partition(b"\r\n\r\n")[2].startswith(b"\x89")
 
 
 async def test_connections_end_when_their_time_is_over() -> None:
