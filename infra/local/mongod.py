@@ -61,7 +61,8 @@ def uri(port: int) -> str:
 def initiate(port: int) -> bool:
     """Make the server on ``port`` a replica set of one; return whether it is the primary yet.
 
-    Safe to call again. Raises ``pymongo.errors.PyMongoError`` while the server is not up.
+    Safe to call again, on another port than before as well. Raises
+    ``pymongo.errors.PyMongoError`` while the server is not up.
     """
     with MongoClient[dict[str, object]](
         "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1_000
@@ -74,4 +75,17 @@ def initiate(port: int) -> bool:
         except OperationFailure as error:
             if error.code != _ALREADY_INITIALIZED:
                 raise
-        return bool(client.admin.command("hello").get("isWritablePrimary"))
+        if client.admin.command("hello").get("isWritablePrimary"):
+            return True
+        _follow_port(client, port)
+        return False
+
+
+def _follow_port(client: MongoClient[dict[str, object]], port: int) -> None:
+    """Have the replica set know its only member by ``port``, where its files say another."""
+    known = client.admin.command("replSetGetConfig")["config"]
+    (member,) = known["members"]
+    if member["host"] != f"127.0.0.1:{port}":
+        member["host"] = f"127.0.0.1:{port}"
+        known["version"] += 1
+        client.admin.command("replSetReconfig", known, force=True)
