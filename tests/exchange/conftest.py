@@ -43,9 +43,8 @@ def replay(shared_data: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def faulty() -> Iterator[tuple[httpx.Client, httpx.Client]]:
-    """Clients of an exchange of the test's own, a minute a second, and of its admin port."""
+@pytest.fixture(scope="session")
+def with_admin() -> Iterator[tuple[httpx.Client, httpx.Client]]:
     admin_port = free_port()
     with (
         running_exchange(EXCHANGE_ADMIN_PORT=str(admin_port), EXCHANGE_SPEED="60") as url,
@@ -53,6 +52,13 @@ def faulty() -> Iterator[tuple[httpx.Client, httpx.Client]]:
         httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", timeout=30) as admin,
     ):
         yield client, admin
+
+
+@pytest.fixture
+def faulty(with_admin: tuple[httpx.Client, httpx.Client]) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """Clients of an exchange without faults, a minute a second, and of its admin port."""
+    yield with_admin
+    with_admin[1].delete("/faults")
 
 
 @pytest.fixture(scope="session")

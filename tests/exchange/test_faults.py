@@ -63,12 +63,12 @@ async def test_streams_are_dropped_repeated_shuffled_and_broken(faulty: Pair) ->
                 event = json.loads(await socket.recv())
                 closed[event["k"]["t"]] += event["k"]["x"]
     assert set((+closed).values()) == {2}
-    admin.post("/faults", json={"out_of_order": True, "broken_share": 0.5})
+    admin.post("/faults", json={"out_of_order": True, "broken_share": 1})
     async with connect(stream_url(client, "btcusdt@trade")) as socket:
         ids, broken = await _ids(socket, 400)
         assert ids != sorted(ids)
         assert broken
-        assert admin.post("/drop").json() == {"dropped": 1}
+        assert admin.post("/drop").json()["dropped"] >= 1
         with pytest.raises(ConnectionClosed):
             await _ids(socket, 10**9)
 
