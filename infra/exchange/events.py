@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from infra.exchange.bars import Bars
-from infra.exchange.fills import Aggregates, Trades
 from infra.exchange.instruments import Instrument
 from infra.exchange.rendering import Choice, Fixed, Integer, Lines, Part, fixed, lines
 from infra.exchange.statistics import best_quotes
 from infra.exchange.subscription import Stream
+from infra.exchange.trades import Aggregates, Trades
 
 Day = dict[str, str | int]
 

@@ -15,60 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.exchange.bars import Bars, Ints
+from infra.exchange.trades import NO_TRADES, Trades
 
-_SMALL = 12
-"""Below so many trades each is an aggregate of its own."""
 _FEW = 64
 """Up to so many orders every division between buyers and sellers is tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trades:
-    """The trades of one candle in order; ``agg`` numbers the aggregate each belongs to."""
-
-    time_ms: Ints
-    price: Ints
-    quantity: Ints
-    buyer_is_maker: NDArray[np.bool_]
-    trade_id: Ints
-    agg_id: Ints
-
-    def __len__(self) -> int:
-        return len(self.time_ms)
-
-
-_NO_INTS = np.empty(0, np.int64)
-NO_TRADES = Trades(_NO_INTS, _NO_INTS, _NO_INTS, np.empty(0, bool), _NO_INTS, _NO_INTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregates:
-    """Trades of one order at one price and time, taken together."""
-
-    time_ms: Ints
-    price: Ints
-    quantity: Ints
-    buyer_is_maker: NDArray[np.bool_]
-    agg_id: Ints
-    first_trade: Ints
-    last_trade: Ints
-
-    def __len__(self) -> int:
-        return len(self.time_ms)
-
-
-def aggregates(trades: Trades) -> Aggregates:
-    """Return the aggregates of ``trades``, of which there is at least one."""
-    starts = np.flatnonzero(np.diff(trades.agg_id, prepend=trades.agg_id[0] - 1))
-    return Aggregates(
-        time_ms=trades.time_ms[starts],
-        price=trades.price[starts],
-        quantity=np.add.reduceat(trades.quantity, starts),
-        buyer_is_maker=trades.buyer_is_maker[starts],
-        agg_id=trades.agg_id[starts],
-        first_trade=trades.trade_id[starts],
-        last_trade=trades.trade_id[np.append(starts[1:], len(trades)) - 1],
-    )
 
 
 @dataclass(slots=True)
@@ -133,7 +83,7 @@ class _Fills:
         )
 
 
-_NO_FILLS = _Fills(np.empty(0), _NO_INTS, _NO_INTS)
+_NO_FILLS = _Fills(np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def trades_of(bars: Bars, row: int, rng: np.random.Generator) -> Trades:
@@ -156,11 +106,6 @@ def trades_of(bars: Bars, row: int, rng: np.random.Generator) -> Trades:
         trade_id=bar["first_trade"] + np.arange(count),
         agg_id=bar["first_agg"] + agg,
     )
-
-
-def agg_counts(trades: Ints) -> Ints:
-    """Return how many aggregates candles of ``trades`` trades hold: two thirds, all when few."""
-    return np.where(trades < _SMALL, trades, trades - trades // 3)
 
 
 def _orders(bar: dict[str, int], count: int, rng: np.random.Generator) -> tuple[_Fills, NDArray[np.bool_]]:

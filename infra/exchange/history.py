@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from cryptobot.market import Interval
 from infra.exchange.bars import DAY_MS, Bars, Ints
-from infra.exchange.fills import Aggregates, Trades, aggregates, trades_of
+from infra.exchange.fills import trades_of
 from infra.exchange.instruments import Instrument
 from infra.exchange.market import Market
 from infra.exchange.recent import Recent
 from infra.exchange.rendering import Fixed, Integer, Lines, lines
+from infra.exchange.trades import Aggregates, Trades, aggregates
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import numpy as np
 from cryptobot.market import Interval
 from infra.exchange.bars import DAY_MS, EMPTY, HOUR_MS, Bars, aggregate, bucket_open, concat, merge
 from infra.exchange.clock import Clock
-from infra.exchange.fills import Trades
 from infra.exchange.history import History
 from infra.exchange.instruments import Instrument
 from infra.exchange.market import Market
 from infra.exchange.seconds import seconds
+from infra.exchange.trades import Trades
 
 
 class Present:
@@ -60,14 +60,13 @@ class Present:
             return self._seconds(symbol, opened, opened + 1, now_ms)
         running = self.open_bar(symbol, now_ms)
         before = int(running.open_ms[0]) if len(running) else now_ms
-        parts = [running]
+        hours = EMPTY
         if interval.milliseconds > HOUR_MS and zone_ms % HOUR_MS == 0:
-            hour = bucket_open(before, Interval.HOUR_1)
-            parts = [self.market.candles(symbol, Interval.HOUR_1, opened, hour), *parts]
-            parts.insert(1, self.market.finest(symbol, max(opened, hour), before))
-        else:
-            parts = [self.market.finest(symbol, opened, before), *parts]
-        return aggregate(concat(parts), interval, zone_ms)
+            hour = max(opened, bucket_open(before, Interval.HOUR_1))
+            hours = self.market.candles(symbol, Interval.HOUR_1, opened, hour)
+            opened = hour
+        rest = self.market.finest(symbol, opened, before)
+        return aggregate(concat([hours, rest, running]), interval, zone_ms)
 
     def moment(self, symbol: str, now_ms: int) -> int:
         """Return ``now_ms``, or the last moment of the symbol's record when that is over."""

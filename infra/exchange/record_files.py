@@ -16,9 +16,9 @@ import numpy as np
 from cryptobot.market import Interval
 from cryptobot.market.kline import milliseconds
 from infra.exchange.bars import Bars, Ints
-from infra.exchange.fills import agg_counts
 from infra.exchange.instruments import Instrument
 from infra.exchange.options import OptionError
+from infra.exchange.trades import agg_counts
 
 _NAME = re.compile(r"^([A-Z0-9]{4,20})-(\d+[smhdwM])-\d{4}-\d{2}(-\d{2})?\.(csv|zip)$")
 _FIELDS = 12

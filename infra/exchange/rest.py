@@ -53,9 +53,9 @@ class Rest:
             "historicalTrades": Endpoint(trade_rows.recent, _fixed(25), trade_rows.HISTORICAL),
             "aggTrades": Endpoint(trade_rows.aggregate, _fixed(4), trade_rows.AGGREGATE),
             "avgPrice": Endpoint(tickers.average, _fixed(2), tickers.AVERAGE),
-            "ticker/price": Endpoint(tickers.price, _by_count(2, 4, 4), tickers.SYMBOLS),
-            "ticker/bookTicker": Endpoint(tickers.book, _by_count(2, 4, 4), tickers.SYMBOLS),
-            "ticker/24hr": Endpoint(tickers.day, _by_count(2, 40, 80), tickers.DAY),
+            "ticker/price": Endpoint(tickers.price, _price_weight, tickers.SYMBOLS),
+            "ticker/bookTicker": Endpoint(tickers.book, _price_weight, tickers.SYMBOLS),
+            "ticker/24hr": Endpoint(tickers.day, _day_weight, tickers.DAY),
         }
         return [web.get(f"/api/v3/{name}", self._handler(endpoint)) for name, endpoint in endpoints.items()]
 
@@ -112,16 +112,16 @@ def _fixed(weight: int) -> Callable[[Parameters], int]:
     return lambda query: weight
 
 
-def _by_count(one: int, many: int, every: int) -> Callable[[Parameters], int]:
-    """Return the weight of a ticker: of one symbol, of up to a hundred, of more or all."""
+def _price_weight(query: Parameters) -> int:
+    return 2 if "symbol" in query else 4
 
-    def weight(query: Parameters) -> int:
-        named = query.get("symbols").count(",") + 1 if "symbols" in query else 1 if "symbol" in query else 101
-        if named <= (1 if many == every else 20):
-            return one
-        return many if named <= 100 else every
 
-    return weight
+def _day_weight(query: Parameters) -> int:
+    """Return the weight of ``ticker/24hr``: of up to 20 symbols, up to 100, or more."""
+    if "symbol" in query:
+        return 2
+    count = query.get("symbols").count(",") + 1 if "symbols" in query else 101
+    return 2 if count <= 20 else 40 if count <= 100 else 80
 
 
 def _scale(request: web.Request) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from infra.exchange.bars import Bars, Ints
-from infra.exchange.fills import Trades
+from infra.exchange.trades import Trades
 
 _SECOND_MS = 1_000
 

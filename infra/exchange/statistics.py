@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from infra.exchange import tape
 from infra.exchange.bars import EMPTY, MINUTE_MS, Bars, concat, merge
-from infra.exchange.fills import Trades
 from infra.exchange.instruments import Instrument
 from infra.exchange.present import Present
 from infra.exchange.rendering import fixed
+from infra.exchange.trades import Trades
 
 AVERAGE_MINUTES = 5
 

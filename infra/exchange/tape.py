@@ -7,20 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from infra.exchange.bars import DAY_MS, Ints
-from infra.exchange.fills import NO_TRADES, Trades
 from infra.exchange.present import Present
-
-
-def take(trades: Trades, rows: slice | Ints) -> Trades:
-    """Return some of ``trades``."""
-    return Trades(*(getattr(trades, name)[rows] for name in Trades.__slots__))
-
-
-def join(parts: list[Trades]) -> Trades:
-    """Return trades one after another."""
-    if not parts:
-        return NO_TRADES
-    return Trades(*(np.concatenate([getattr(part, name) for part in parts]) for name in Trades.__slots__))
+from infra.exchange.trades import Trades, join, take
 
 
 def newest(present: Present, symbol: str, until_ms: int, limit: int, *, aggregate: bool) -> Trades:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from infra.exchange import errors, tape
 from infra.exchange.asked import Asked
 from infra.exchange.bars import HOUR_MS
-from infra.exchange.fills import Trades, aggregates
 from infra.exchange.rendering import Choice, Fixed, Integer, lines
+from infra.exchange.trades import Trades, aggregates
 
 RECENT = frozenset({"symbol", "limit"})
 HISTORICAL = frozenset({"symbol", "limit", "fromId"})

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.exchange.bars import MINUTE_MS, Bars
-from infra.exchange.fills import Trades, agg_counts, aggregates, trades_of
+from infra.exchange.fills import trades_of
 from infra.exchange.record_files import read_folder
 from infra.exchange.synthetic import SyntheticMarket
+from infra.exchange.trades import Trades, agg_counts, aggregates
 
 OPEN_MS = 1_700_000_040_000
 
