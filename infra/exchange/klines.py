@@ -12,6 +12,9 @@ from infra.exchange.present import Present
 
 PARAMETERS = frozenset({"symbol", "interval", "startTime", "endTime", "timeZone", "limit"})
 
+_HOLE_STRIDE = 4
+"""By how much the next look reaches further when there was nothing: a record may have holes of years."""
+
 
 def page(asked: Asked) -> bytes:
     """Return the body: the rows that are asked for, oldest first.
@@ -47,12 +50,18 @@ def oldest(
     zone_ms: int,
 ) -> Bars:
     """Return the first ``limit`` candles that open in ``[start_ms, end_ms)``."""
-    parts, found, at = [], 0, start_ms
+    stop = present.market.end(symbol)
+    end_ms = end_ms if stop is None else min(end_ms, stop)
+    parts, found, at, stride = [], 0, start_ms, limit
     while found < limit and at < end_ms:
-        until = min(end_ms, at + (limit - found) * interval.milliseconds)
+        until = min(end_ms, at + stride * interval.milliseconds)
         part = present.candles(symbol, interval, at, until, now_ms, zone_ms).between(at, until)
-        parts.append(part)
-        found, at = found + len(part), until
+        at = until
+        if len(part):
+            parts.append(part)
+            found, stride = found + len(part), limit
+        else:
+            stride *= _HOLE_STRIDE
     return concat(parts)[:limit]
 
 
@@ -64,12 +73,16 @@ def newest(
     stop = present.market.end(symbol)
     at = end_ms if stop is None else min(end_ms, stop + 1)
     parts: list[Bars] = []
-    found = 0
+    found, stride = 0, limit
     while found < limit and at > first - 32 * DAY_MS:
-        since = at - (limit - found) * interval.milliseconds
+        since = at - stride * interval.milliseconds
         part = present.candles(symbol, interval, since, at, now_ms, zone_ms).between(since, at)
-        parts.insert(0, part)
-        found, at = found + len(part), since
+        at = since
+        if len(part):
+            parts.insert(0, part)
+            found, stride = found + len(part), limit
+        else:
+            stride *= _HOLE_STRIDE
     return concat(parts)[-limit:]
 
 
