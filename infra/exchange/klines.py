@@ -90,7 +90,8 @@ def _minutes(present: Present, symbol: str, start_ms: int, end_ms: int, limit: i
     """Return a page of minutes from rows that were rendered a day at a time."""
     history, opened = present.history, bucket_open(now_ms, Interval.MINUTE_1)
     pieces, left, day = [], limit, start_ms // DAY_MS
-    closed_end = min(end_ms, opened)
+    stop = present.market.end(symbol)
+    closed_end = min(end_ms, opened if stop is None else min(opened, stop))
     while left and day * DAY_MS < closed_end:
         minutes = history.minutes(symbol, day)
         first, last = (int(row) for row in np.searchsorted(minutes.open_ms, (start_ms, closed_end)))
