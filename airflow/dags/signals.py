@@ -9,10 +9,11 @@ from airflow.sdk import DAG, task
 from pipeline.assets import DEPLOYMENT, FEATURES, SIGNALS
 from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
+from pipeline.events import whenever_made
 
 with DAG(
     "signals",
-    schedule=[DEPLOYMENT],
+    schedule=whenever_made(DEPLOYMENT),
     doc_md=__doc__,
     **dag_defaults("serving", deadline=timedelta(minutes=15)),
 ):

@@ -59,7 +59,7 @@ def test_each_asset_is_made_from_the_one_before(dag_bag: DagBag, dag_id: str, as
     assert [key.name for key, _ in condition.iter_assets()] == [asset]
 
 
-@pytest.mark.parametrize("dag_id", ["validated_historical_data", "features", "models", "champions"])
+@pytest.mark.parametrize("dag_id", list(TRIGGERS))
 def test_many_partitions_become_one_run(dag_bag: DagBag, dag_id: str) -> None:
     timetable = as_scheduled(dag_bag, dag_id)
     ((key, _),) = timetable.asset_condition.iter_assets()
