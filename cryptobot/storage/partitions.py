@@ -28,7 +28,7 @@ def require_report(database: Database[Document], report_id: str) -> Document:
     return report
 
 
-def report_spans(report: Document) -> list[Span]:
+def covered_spans(report: Document) -> list[Span]:
     """Return the spans that a report speaks of, narrowed to the candles that were found.
 
     A span of which the exchange had no candle is left out.

@@ -13,8 +13,8 @@ from cryptobot.storage.collections import HISTORICAL_DATA
 from cryptobot.storage.partitions import (
     MissingReportError,
     bounds,
+    covered_spans,
     days_held,
-    report_spans,
     require_report,
 )
 
@@ -46,7 +46,7 @@ def test_a_reports_spans_are_narrowed_to_what_was_found() -> None:
         "last_open_time": START + timedelta(hours=1),
     }
     absent = {"interval": "1d", "rows": 0, "first_open_time": None, "last_open_time": None}
-    spans = report_spans({"spans": [{**asked, **found}, {**asked, **absent}]})
+    spans = covered_spans({"spans": [{**asked, **found}, {**asked, **absent}]})
     assert bounds(spans) == (START, START + timedelta(hours=2))
     assert [span.interval for span in spans] == ["1h"]
 

@@ -37,11 +37,11 @@ def publish(report_id: str, *, dag_run, outlet_events) -> dict:
 
     A range of which the exchange itself has no candle is nothing to announce: the run is skipped.
     """
-    from cryptobot.storage.partitions import bounds, days_held, report_spans, require_report
+    from cryptobot.storage.partitions import bounds, covered_spans, days_held, require_report
 
     with product_database() as database:
         report = require_report(database, report_id)
-        spans = report_spans(report)
+        spans = covered_spans(report)
         days = days_held(database, spans)
     if not days:
         raise AirflowSkipException("The exchange has no candle in this range; nothing was written")
