@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -105,10 +106,8 @@ VALIDATORS: dict[str, dict[str, Any]] = {
 def ensure_collections(database: Database[dict[str, Any]]) -> None:
     """Create what is missing of the collections, their validators and indexes; idempotent."""
     for name in {*INDEXES, *VALIDATORS}:
-        try:
+        with contextlib.suppress(CollectionInvalid):  # it exists, and is brought up to date below
             database.create_collection(name)
-        except CollectionInvalid:
-            pass  # it exists, and is brought up to date below
         if name in VALIDATORS:
             database.command("collMod", name, validator=VALIDATORS[name])
         if name in INDEXES:
