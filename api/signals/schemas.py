@@ -31,6 +31,7 @@ class Signal(BaseModel):
     confidence: float = Field(examples=[0.45], description="Probability of the signalled class")
     model_version: str = Field(examples=["BTCUSDT-20260101T000000Z-0a1b2c3d"])
     fit: bool = Field(description="False: the model did not beat the baselines; no opportunity is claimed")
+    in_sample: bool = Field(False, description="True: the model was trained on this candle; hindsight")
     created_at: datetime
     source: str = Field(examples=["batch", "live"])
 

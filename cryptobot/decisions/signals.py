@@ -57,7 +57,10 @@ def score_latest(
 def signal_document(
     manifest: Manifest, candle: Document, decision: Decision, *, source: str, created_at: datetime
 ) -> Document:
-    """Return the document of ``signals``: one for each candle and model version."""
+    """Return the document of ``signals``: one for each candle and model version.
+
+    ``in_sample`` marks a candle of the model's training window: said with hindsight, it proves nothing.
+    """
     open_ms = to_ms(candle["open_time"])
     return {
         "_id": f"{manifest.symbol}|{manifest.interval}|{open_ms}|{manifest.version}",
@@ -69,6 +72,7 @@ def signal_document(
         **decision.document(),
         "model_version": manifest.version,
         "fit": manifest.fit,
+        "in_sample": candle["open_time"] <= manifest.window.end,
         "created_at": created_at,
         "source": source,
     }

@@ -88,7 +88,8 @@ def _layout(settings: Settings, symbol: str | None, interval: str | None) -> htm
                         **aria(label="Candles, volume and signals"),
                     ),
                     html.P(
-                        "▲ B buy signal, ▼ S sell signal; grey when the model is not fit. Times are UTC; "
+                        "▲ B the signal turned to buy, ▼ S to sell; grey when the model is not fit, small "
+                        "and without a letter where the model was trained on the candle. Times are UTC; "
                         "the candle still open is drawn up to the last price.",
                         className="muted",
                     ),

@@ -75,28 +75,37 @@ def moved_bar(bar: Bar, price: float) -> Bar:
 
 
 def markers(signals: Iterable[Document], bars: Sequence[Bar], interval: str) -> list[dict[str, Any]]:
-    """Return arrows for buy and sell signals, at the bar in which each signal's candle closed.
+    """Return arrows where the signal turns to buy or to sell, at the bar in which its candle closed.
 
     ``signals`` come the newest first; where several fall into one bar, the newest stands. Those
-    outside the bars are left out. A signal of a model that is not fit is grey.
+    outside the bars are left out. A signal of a model that is not fit is grey; one on a candle
+    that the model was trained on is small and without its letter.
     """
     if not bars:
         return []
     grid = Interval(interval)
-    placed: dict[int, dict[str, Any]] = {}
+    placed: dict[int, Document] = {}
     for signal in signals:
-        time = grid.floor(to_ms(parse_instant(signal["close_time"]))) // 1_000
-        if signal["signal"] == "hold" or time in placed or not bars[0]["time"] <= time <= bars[-1]["time"]:
-            continue
-        buy = signal["signal"] == "buy"
-        placed[time] = {
-            "time": time,
-            "position": "belowBar" if buy else "aboveBar",
-            "shape": "arrowUp" if buy else "arrowDown",
-            "color": (UP if buy else DOWN) if signal["fit"] else _UNFIT,
-            "text": "B" if buy else "S",
-        }
-    return [placed[time] for time in sorted(placed)]
+        placed.setdefault(grid.floor(to_ms(parse_instant(signal["close_time"]))) // 1_000, signal)
+    arrows, before = [], "hold"
+    for time in sorted(placed):
+        signal = placed[time]
+        if signal["signal"] not in ("hold", before) and bars[0]["time"] <= time <= bars[-1]["time"]:
+            arrows.append(_arrow(time, signal))
+        before = signal["signal"]
+    return arrows
+
+
+def _arrow(time: int, signal: Document) -> dict[str, Any]:
+    buy, hindsight = signal["signal"] == "buy", signal.get("in_sample", False)
+    return {
+        "time": time,
+        "position": "belowBar" if buy else "aboveBar",
+        "shape": "arrowUp" if buy else "arrowDown",
+        "color": (UP if buy else DOWN) if signal["fit"] else _UNFIT,
+        "size": 0.5 if hindsight else 1,
+        "text": "" if hindsight else "B" if buy else "S",
+    }
 
 
 def series(

@@ -59,11 +59,16 @@ def rows(signals: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
             "confidence": f"{signal['confidence']:.0%}",
             "close": wording.price(signal["close"]),
             "interval": signal["interval"],
-            "fit": "fit" if signal["fit"] else "not fit",
+            "fit": _standing(signal),
             "version": signal["model_version"],
         }
         for signal in newest_first
     ]
+
+
+def _standing(signal: dict[str, Any]) -> str:
+    fit = "fit" if signal["fit"] else "not fit"
+    return f"{fit}, trained on it" if signal.get("in_sample") else fit
 
 
 def table() -> dag.AgGrid:

@@ -72,6 +72,8 @@ class TestBatch:
         assert last["_id"] == f"{documents[-1]['_id']}|{version}"
         assert last["close"] == documents[-1]["close"]
         assert last["confidence"] == last["probabilities"][last["signal"]]
+        trained_until = champion_bundles(database, settings)[0].manifest.window.end
+        assert [s["in_sample"] for s in stored] == [d["open_time"] <= trained_until for d in documents[-20:]]
 
     def test_candles_without_their_whole_warm_up_are_left_out(self, database: Db, settings: Settings) -> None:
         store_features(database, FEATURE_SET.warm_up + 5)

@@ -62,6 +62,15 @@ class TestMarkers:
         (arrow,) = chart.markers(told, [{"time": FIRST, "close": 1.0}], "1h")
         assert arrow["text"] == "S"
 
+    def test_only_a_turn_of_the_signal_is_marked(self) -> None:
+        told = [signal("buy", "2026-01-01T00:29:59.999Z"), signal("buy", "2026-01-01T00:14:59.999Z")]
+        assert [arrow["time"] for arrow in chart.markers(told, BARS, "15m")] == [FIRST]
+
+    def test_hindsight_is_small_and_has_no_letter(self) -> None:
+        told = {**signal("sell", "2026-01-01T00:14:59.999Z"), "in_sample": True}
+        (arrow,) = chart.markers([told], BARS, "15m")
+        assert (arrow["text"], arrow["size"]) == ("", 0.5)
+
     def test_a_model_that_is_not_fit_has_grey_arrows(self) -> None:
         at = "2026-01-01T00:14:59.999Z"
         (fit,) = chart.markers([signal("buy", at)], BARS, "15m")
