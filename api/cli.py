@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import tempfile
 
 import uvicorn
@@ -18,6 +20,8 @@ _ANSWER_WITHIN_SECONDS = 30
 def main() -> None:
     """Serve until told to stop; a worker that dies is replaced."""
     chosen = settings()
+    # A single worker is this process, and uvicorn sends it the signal again when it has stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with tempfile.TemporaryDirectory(prefix="cryptobot-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         uvicorn.run(

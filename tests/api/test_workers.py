@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def served(api_settings: Settings) -> Settings:
 
 
 @contextmanager
-def workers(settings: Settings, log: Path) -> Iterator[int]:
+def workers(settings: Settings, log: Path, **environment: str) -> Iterator[int]:
     """Run the API with two workers; the value is the process id of their supervisor."""
     env = {
         "CRYPTOBOT_ENV_FILE": os.devnull,
@@ -46,6 +47,7 @@ def workers(settings: Settings, log: Path) -> Iterator[int]:
         "CRYPTOBOT_BUNDLE_KEY": settings.bundle_key.get_secret_value(),
         "CRYPTOBOT_ADMIN_PASSWORD": settings.admin_password.get_secret_value(),
         "CRYPTOBOT_DOCS_DIR": str(settings.docs_dir),
+        **environment,
     }
     with running(
         [sys.executable, "-m", "api.cli"],
@@ -119,6 +121,7 @@ def test_swaps_under_load_fail_no_request_and_a_bad_bundle_is_rolled_back(
                     assert registry.model(database, version)["state"] == "quarantined"
                 else:
                     assert await_deployment(database, served, limit_s=60) == {"BTCUSDT": version}
+                    wait_until(partial(load.versions.get, version), limit=30, what=f"an answer of {version}")
                     good = version
         assert load.failures == []
         assert load.answered > 50
@@ -154,6 +157,14 @@ def test_a_killed_worker_comes_back_and_serves(served: Settings, database: Db, t
     for secret in (served.admin_password, served.token_key, served.bundle_key):
         assert secret.get_secret_value() not in log
     assert all(json.loads(line) for line in log.splitlines())
+
+
+def test_the_end_of_a_single_worker_leaves_no_file_behind(served: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    with workers(served, tmp_path / "log", TMPDIR=str(folder), CRYPTOBOT_API_WORKERS="1"):
+        assert len(list(folder.glob("cryptobot-metrics-*"))) == 1
+    assert list(folder.glob("cryptobot-*")) == []
 
 
 def test_a_deployment_that_no_worker_takes_is_rolled_back(served: Settings, database: Db) -> None:
