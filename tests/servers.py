@@ -50,6 +50,7 @@ def running(
     """Run ``command`` in a process group of its own until the block ends.
 
     ``ready`` is asked until it is true (an ``OSError`` or a driver's error counts as not yet).
+    Its temporary files are kept beside the log, where they go with the test's own.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -58,7 +59,7 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "TMPDIR": str(log.parent), **(env or {})},
             cwd=cwd,
             start_new_session=True,
         )
