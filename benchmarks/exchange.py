@@ -1,6 +1,6 @@
 """How fast the offline exchange is on one core, so that it never is what another benchmark measures.
 
-``python -m benchmarks.exchange`` measures it alone. The exchange is bound to the first core and the
+The exchange is bound to the first core and the
 client to the last. The promise is held against the processor time that the server used, which is what
 one core does when nobody else wants it; what the client saw, on a machine that may be busy, stands beside it.
 """
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks.figures import Figure, show
+from benchmarks.figures import Figure
 from tests.exchange_server import running_exchange
 
 _PAGES = 600
@@ -94,7 +94,3 @@ def _messages_per_s(url: str) -> float:
             counted += text.count(_EVENT)
             rest = text[-len(_EVENT) + 1 :]
         return counted / (time.monotonic() - began)
-
-
-if __name__ == "__main__":
-    show("exchange", run())
