@@ -1,0 +1,76 @@
+"""What the DAGs share: events between assets, the judgement of a checkpoint, connections."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _dags_folder(dag_bag: object) -> None:
+    """The fixture puts the DAG folder, and with it ``pipeline``, on the path."""
+
+
+def event(report: str, day: str, **extra: Any) -> SimpleNamespace:
+    return SimpleNamespace(partition_key=day, extra={"report": report, **extra})
+
+
+def outcome(worst: str | None, rows: int = 10) -> SimpleNamespace:
+    failed = SimpleNamespace(severity=worst, asset="BTCUSDT-1m", name="Keys are unique", observed="2 of 10")
+    return SimpleNamespace(
+        run_id="run-1",
+        collection="historical_data",
+        rows=rows,
+        worst_severity=worst,
+        blocking=worst == "critical",
+        failures=[failed] if worst else [],
+        report_path="validations/x.html",
+    )
+
+
+def test_a_range_that_was_announced_by_day_is_done_once() -> None:
+    from pipeline.events import announced, partitions
+
+    events = {"asset": [event("a", "2025-10-30"), event("a", "2025-10-29"), event("b", "2025-10-31")]}
+    assert [extra["report"] for extra in announced(events)] == ["a", "b"]
+    assert partitions(events) == ["2025-10-29", "2025-10-30", "2025-10-31"]
+
+
+def test_a_critical_failure_stops_the_pipeline_and_says_where_to_look() -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from pipeline.quality import judged
+
+    with pytest.raises(
+        AirflowFailException, match=r"BTCUSDT-1m: Keys are unique .* /quality/validations/x.html"
+    ):
+        judged([outcome(None), outcome("critical")])
+
+
+@pytest.mark.parametrize(("worst", "told"), [([None, None], None), (["info", "warning"], "warning")])
+def test_a_warning_passes_and_is_told(worst: list[str | None], told: str | None) -> None:
+    from pipeline.quality import judged
+
+    found = judged([outcome(one) for one in worst])
+    assert found["worst_severity"] == told
+    assert found["rows"] == 20
+
+
+def test_jobs_reach_mongodb_by_airflows_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.connections import mongo_uri, product_settings
+
+    connection = {
+        "conn_type": "mongo",
+        "host": "one.example:27017,two.example:27017",
+        "schema": "cryptobot",
+        "login": "reader",
+        "password": "p@ss",
+        "extra": {"replicaSet": "rs0", "tz_aware": True, "tls": True},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_MONGO_DEFAULT", json.dumps(connection))
+    uri = "mongodb://reader:p%40ss@one.example:27017,two.example:27017/?replicaSet=rs0&tls=true"
+    assert mongo_uri() == uri
+    assert product_settings().mongo_uri.get_secret_value() == uri
