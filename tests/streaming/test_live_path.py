@@ -15,7 +15,7 @@ from cryptobot.storage.collections import STREAMING_DATA
 from streaming.documents import wrap
 from tests.servers import wait_until
 from tests.streaming.conftest import Starter
-from tests.streaming.feed import START_MS, Feed, kline, ticker, trade
+from tests.streaming.feed import RECEIVED_MS, START_MS, Feed, kline, ticker, trade
 
 Documents = Database[dict[str, Any]]
 
@@ -82,7 +82,7 @@ class TestLivePath:
     def test_a_killed_sink_loses_and_doubles_nothing(
         self, live_settings: Settings, database: Documents, symbol: str, start: Starter
     ) -> None:
-        publish(live_settings, [wrap(trade(symbol, n).encode(), START_MS) for n in range(30_000)])
+        publish(live_settings, [wrap(trade(symbol, n).encode(), RECEIVED_MS) for n in range(30_000)])
         with start("sink") as first:
             wait_until(lambda: stored_ids(database, symbol), limit=30, what="the first batch")
             first.kill()
@@ -97,7 +97,11 @@ class TestLivePath:
         broken = b'{"stream":"x","data":{' + secrets.token_hex(8).encode()
         publish(
             live_settings,
-            [wrap(trade(symbol, 0).encode(), 5), broken, wrap(trade(symbol, 1).encode(), 5)],
+            [
+                wrap(trade(symbol, 0).encode(), RECEIVED_MS),
+                broken,
+                wrap(trade(symbol, 1).encode(), RECEIVED_MS),
+            ],
         )
         with start("sink"):
             await_trades(database, symbol, range(2))

@@ -10,11 +10,11 @@ from cryptobot.storage import live
 from cryptobot.storage.collections import STREAMING_DATA
 from cryptobot.storage.database import Document
 from streaming.documents import document, wrap
-from tests.streaming.feed import START_MS, ticker, trade
+from tests.streaming.feed import RECEIVED_MS, ticker, trade
 from tests.streaming.test_live_path import Documents, stored_ids
 
 
-def made(frame: str, received_ms: int = START_MS) -> Document:
+def made(frame: str, received_ms: int = RECEIVED_MS) -> Document:
     found = document(wrap(frame.encode(), received_ms))
     assert found is not None
     return found
@@ -24,11 +24,11 @@ class TestInsertNew:
     def test_counts_only_what_is_new_and_keeps_what_was_there(self, database: Documents) -> None:
         first = [made(trade("BTCUSDT", n)) for n in range(3)]
         assert live.insert_new(database, first).inserted == 3
-        again = [made(trade("BTCUSDT", n, p="1"), START_MS + 9) for n in range(5)]
+        again = [made(trade("BTCUSDT", n, p="1"), RECEIVED_MS + 9) for n in range(5)]
         assert live.insert_new(database, again) == live.Written(2, [])
         kept = database[STREAMING_DATA].find_one({"trade_id": 0})
         assert kept is not None
-        assert (kept["price"], kept["received_at"]) == (63000.12, from_ms(START_MS))
+        assert (kept["price"], kept["received_at"]) == (63000.12, from_ms(RECEIVED_MS))
 
     def test_names_what_the_server_refuses_and_stores_the_rest(self, database: Documents) -> None:
         database.command("collMod", STREAMING_DATA, validator={"trade_id": {"$ne": 1}})
@@ -51,10 +51,10 @@ class TestInsertNew:
 
 class TestKeepLatest:
     def test_a_ticker_received_earlier_does_not_replace_a_later_one(self, database: Documents) -> None:
-        for close, received in (("1", START_MS), ("3", START_MS + 2), ("2", START_MS + 1)):
+        for close, received in (("1", RECEIVED_MS), ("3", RECEIVED_MS + 2), ("2", RECEIVED_MS + 1)):
             live.keep_latest(database, [made(ticker("BTCUSDT", close), received)])
         (kept,) = database[STREAMING_DATA].find({"kind": "ticker"})
         assert (kept["_id"], kept["close"]) == ("ticker|BTCUSDT", 3.0)
         assert live.newest_tickers(database, ["BTCUSDT", "ETHUSDT"]) == {
-            "BTCUSDT": from_ms(START_MS) + timedelta(milliseconds=2)
+            "BTCUSDT": from_ms(RECEIVED_MS) + timedelta(milliseconds=2)
         }

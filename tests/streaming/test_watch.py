@@ -20,7 +20,7 @@ from streaming.documents import document, wrap
 from streaming.watch import consumer_lag, fresh_heartbeat, fresh_message, stream_health
 from tests.servers import wait_until
 from tests.streaming.conftest import Starter
-from tests.streaming.feed import START_MS, Feed, kline, ticker, trade
+from tests.streaming.feed import RECEIVED_MS, START_MS, Feed, kline, ticker, trade
 from tests.streaming.test_live_path import Documents, await_trades, publish
 
 SENSOR = """
@@ -92,7 +92,7 @@ class TestConsumerLag:
         self, live_settings: Settings, database: Documents, symbol: str, start: Starter
     ) -> None:
         before = consumer_lag(live_settings)["total"]
-        publish(live_settings, [wrap(trade(symbol, n).encode(), START_MS) for n in range(50)])
+        publish(live_settings, [wrap(trade(symbol, n).encode(), RECEIVED_MS) for n in range(50)])
         lag = consumer_lag(live_settings)
         assert lag["total"] == before + 50
         assert lag["topics"][topics.TRADES] >= 50
