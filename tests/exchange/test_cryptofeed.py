@@ -19,11 +19,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from infra.local import jars
 from tests.exchange_server import running_exchange
 from tests.servers import free_port, stop, wait_until
 
 REQUIREMENTS = ("cryptofeed==2.4.1", "uvloop<0.22")  # later ones make no event loop where it asks for one
-ENVIRONMENT = Path.home() / ".cache" / "cryptobot" / "envs" / "cryptofeed"
+ENVIRONMENT = jars.CACHE / "envs" / "cryptofeed"
 SCRIPT = Path(__file__).with_name("cryptofeed_client.py")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pymongo.database import Database
 
-from cryptobot.settings import ROOT, Settings
+from cryptobot.settings import Settings
 from expectations.checkpoint import run_checkpoint
 from tests.expectations.candles import documents, whole_span
 
@@ -24,7 +25,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SCREENSHOTS = ROOT / "tests" / "screenshots"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 
 def test_a_failed_check_is_found_and_read(
-    settings: Settings, database: Database[dict[str, Any]], page: Page
+    settings: Settings, database: Database[dict[str, Any]], page: Page, tmp_path: Path
 ) -> None:
     broken = documents()
     broken[5]["high"] = 1.0
@@ -59,17 +59,16 @@ def test_a_failed_check_is_found_and_read(
     page.on("pageerror", lambda error: trouble.append(str(error)))
     page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
     width = page.viewport_size["width"] if page.viewport_size else 0
-    SCREENSHOTS.mkdir(exist_ok=True)
 
     page.goto(f"file://{settings.docs_dir}/index.html")
     assert page.locator("tbody tr .outcome").all_inner_texts() == ["passed", "blocked"]
     page.get_by_role("searchbox").fill("blocked")
     assert page.locator("tbody tr:visible").count() == 1
-    page.screenshot(path=SCREENSHOTS / f"quality_index_{width}.png")
+    page.screenshot(path=tmp_path / f"quality_index_{width}.png")
     page.get_by_role("link", name="BTCUSDT-1h").click()
 
     assert page.get_by_text("high is never below low").is_visible()
-    page.screenshot(path=SCREENSHOTS / f"quality_result_{width}.png")
+    page.screenshot(path=tmp_path / f"quality_result_{width}.png")
     page.get_by_label("Show only what failed").check()
     assert page.get_by_text("high is never below low").is_visible()
     assert not page.get_by_text("Keys are unique").is_visible()
@@ -77,7 +76,7 @@ def test_a_failed_check_is_found_and_read(
     page.get_by_text("Show more info...").click()
     assert page.get_by_text("Great Expectations Version").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
-    page.screenshot(path=SCREENSHOTS / f"quality_failed_{width}.png", full_page=True)
+    page.screenshot(path=tmp_path / f"quality_failed_{width}.png", full_page=True)
     page.get_by_role("link", name="CryptoBot data quality").click()
     assert page.locator("tbody tr").count() == 2
 
