@@ -34,7 +34,7 @@ def test_a_run_ends_with_champions_though_a_service_is_killed_and_stops_whole(sy
     run = synthetic.start()
     try:
         wait_until(lambda: under_way(synthetic), limit=300, what="candles in historical_data", pause=0.5)
-        killed = kill(synthetic, "airflow-scheduler")
+        killed = kill(synthetic, "mongod")
         output, _ = run.communicate(timeout=RUN_LIMIT_S)
     finally:
         run.kill()
