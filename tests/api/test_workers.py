@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +87,10 @@ class Load:
         for thread in self._threads:
             thread.join(20)
 
+    def await_answer(self, version: str) -> None:
+        """Return once ``version`` has answered a request."""
+        wait_until(lambda: version in self.versions, limit=30, what=f"an answer of {version}")
+
     def _ask(self) -> None:
         token = issue_token(self._settings, "load", {"read"})
         with httpx.Client(base_url=self._settings.api_url, headers={"Authorization": f"Bearer {token}"}) as c:
@@ -112,6 +115,7 @@ def test_swaps_under_load_fail_no_request_and_a_bad_bundle_is_rolled_back(
         assert await_deployment(database, served, limit_s=60) == {"BTCUSDT": good}
         wait_until(lambda: served_versions(database) == [good, good], limit=60, what="both workers")
         with Load(served) as load:
+            load.await_answer(good)
             for seed in range(1, 9):
                 bad = seed % 4 == 0
                 version = promote_model(database, seed, tamper=bad)
@@ -121,7 +125,7 @@ def test_swaps_under_load_fail_no_request_and_a_bad_bundle_is_rolled_back(
                     assert registry.model(database, version)["state"] == "quarantined"
                 else:
                     assert await_deployment(database, served, limit_s=60) == {"BTCUSDT": version}
-                    wait_until(partial(load.versions.get, version), limit=30, what=f"an answer of {version}")
+                    load.await_answer(version)
                     good = version
         assert load.failures == []
         assert load.answered > 50
