@@ -1,21 +1,11 @@
-"""Chromium as the tests drive it, and what they do in it again and again."""
+"""What the tests of the dashboard do in Chromium again and again."""
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-from collections.abc import Iterator
-
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from tests.dashboard.conftest import PASSWORD
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-DESKTOP: ViewportSize = {"width": 1440, "height": 900}
-PHONE: ViewportSize = {"width": 390, "height": 844}
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -31,14 +21,6 @@ _DRAWN = """() => {
   return [0x3987d6, 0xe0762d].every((colour) => colours.has(colour));
 }"""
 """Whether both kinds of candles, in their colours, are among the chart's pixels."""
-
-
-@contextlib.contextmanager
-def open_browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS.split())
-        yield started
-        started.close()
 
 
 def log_in(page: Page, address: str, password: str = PASSWORD) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.dashboard.browser import DESKTOP, PATIENCE_MS, PHONE, card, log_in, open_browser, wait_for_chart
+from tests.browser import DESKTOP, PHONE, chromium
+from tests.dashboard.browser import PATIENCE_MS, card, log_in, wait_for_chart
 from tests.dashboard.conftest import PASSWORD, Product
 from tests.dashboard.market import PRICES, candles, set_ticker, signals
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with open_browser() as started:
+    with chromium() as started:
         yield started
 
 

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pymongo.database import Database
 
-from tests.dashboard.browser import card, log_in, open_browser, wait_for_chart
+from tests.browser import chromium
+from tests.dashboard.browser import card, log_in, wait_for_chart
 from tests.dashboard.conftest import Product
 from tests.dashboard.market import candles, set_ticker
 
@@ -26,7 +27,7 @@ def apart(product: Product, mongo_uri: str) -> Product:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    with open_browser() as browser:
+    with chromium() as browser:
         yield browser.new_page()
 
 

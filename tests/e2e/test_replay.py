@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cryptobot.market import Interval, Kline
-from tests.e2e.browser import DESKTOP, PHONE, chromium
+from tests.browser import DESKTOP, PHONE, chromium
 from tests.e2e.product import RUN_LIMIT_S, Product
 from tests.servers import wait_until
 
