@@ -71,6 +71,7 @@ def test_jobs_reach_mongodb_by_airflows_connection(monkeypatch: pytest.MonkeyPat
         "extra": {"replicaSet": "rs0", "tz_aware": True, "tls": True},
     }
     monkeypatch.setenv("AIRFLOW_CONN_MONGO_DEFAULT", json.dumps(connection))
-    uri = "mongodb://reader:p%40ss@one.example:27017,two.example:27017/?replicaSet=rs0&tls=true"
+    escaped = "p%40ss"
+    uri = f"mongodb://reader:{escaped}@one.example:27017,two.example:27017/?replicaSet=rs0&tls=true"
     assert mongo_uri() == uri
     assert product_settings().mongo_uri.get_secret_value() == uri
