@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,11 @@ from infra.local import kafka, mongod
 from tests.servers import free_port, running
 
 SHARED_DATA = Path(os.environ.get("CRYPTOBOT_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_configure() -> None:
+    """Let a SIGTERM end the tests as Ctrl-C does: what they started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
