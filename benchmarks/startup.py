@@ -14,7 +14,7 @@ from benchmarks.figures import Figure
 from cryptobot.settings import ROOT
 from tests.e2e.product import Product
 
-HEALTHY = "every service is healthy"
+HEALTHY = "services are healthy"
 
 
 def run() -> list[Figure]:
