@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -76,6 +77,15 @@ async def test_a_plain_request_id_is_kept_and_another_replaced(anyone: httpx.Asy
     assert kept.headers["x-request-id"] == "order-4711-abc"
     replaced = await anyone.get("/livez", headers={"X-Request-Id": "a b;c\td<script>"})
     assert len(replaced.headers["x-request-id"]) == 32
+
+
+async def test_the_documents_page_asks_nothing_of_other_hosts(anyone: httpx.AsyncClient) -> None:
+    page = await anyone.get("/docs")
+    named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(named) == 3
+    for address in named:
+        assert address.startswith("/docs/assets/")
+        assert (await anyone.get(address)).status_code == 200
 
 
 async def test_document_names_every_path_and_its_errors(anyone: httpx.AsyncClient) -> None:
