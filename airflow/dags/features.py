@@ -10,7 +10,7 @@ from cryptobot.settings import settings
 from pipeline.assets import FEATURES, VALIDATED_HISTORICAL_DATA
 from pipeline.connections import product_database, spark_job
 from pipeline.defaults import dag_defaults
-from pipeline.events import REPORT, announce, announced, partitions, whenever_made
+from pipeline.events import REPORT, announce, announced, covered, partitions, whenever_made
 
 with DAG(
     "features",
@@ -22,11 +22,7 @@ with DAG(
     @task
     def plan(*, triggering_asset_events) -> dict:
         """Return the range of candles that was validated: ``from`` and ``to``, ISO, half open."""
-        events = announced(triggering_asset_events)
-        return {
-            "from": min(event["from"] for event in events),
-            "to": max(event["to"] for event in events),
-        }
+        return covered(announced(triggering_asset_events))
 
     @task(outlets=[FEATURES])
     def publish(report_id: str, validated: dict, *, triggering_asset_events, outlet_events) -> dict:
@@ -37,8 +33,8 @@ with DAG(
 
         with product_database() as database:
             report = require_report(database, report_id)
-        covered = (datetime.fromisoformat(validated["from"]), datetime.fromisoformat(validated["to"]))
-        return announce(outlet_events, FEATURES, report, covered, partitions(triggering_asset_events))
+        bounds = (datetime.fromisoformat(validated["from"]), datetime.fromisoformat(validated["to"]))
+        return announce(outlet_events, FEATURES, report, bounds, partitions(triggering_asset_events))
 
     submit = spark_job(
         "features",

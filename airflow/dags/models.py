@@ -13,7 +13,7 @@ from cryptobot.settings import settings
 from pipeline.assets import BACKTESTS, FEATURES, MODELS
 from pipeline.connections import product_database, spark_job
 from pipeline.defaults import dag_defaults
-from pipeline.events import REPORT, announced, whenever_made
+from pipeline.events import REPORT, announced, covered, whenever_made
 
 with DAG(
     "models",
@@ -25,7 +25,7 @@ with DAG(
     @task
     def plan(*, triggering_asset_events) -> str:
         """Return the instant up to which the models may know the market, ISO."""
-        return max(event["to"] for event in announced(triggering_asset_events))
+        return covered(announced(triggering_asset_events))["to"]
 
     @task(outlets=[MODELS, BACKTESTS])
     def publish(report_id: str, as_of: str, *, outlet_events) -> dict:

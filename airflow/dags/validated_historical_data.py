@@ -13,7 +13,7 @@ from airflow.sdk import DAG, task
 from pipeline.assets import HISTORICAL_DATA, QUALITY_REPORT, VALIDATED_HISTORICAL_DATA
 from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
-from pipeline.events import announced, partitions, whenever_made
+from pipeline.events import announced, covered, partitions, whenever_made
 from pipeline.quality import judged
 
 with DAG(
@@ -37,8 +37,7 @@ with DAG(
             outlet_events[asset].add_partitions(partitions(triggering_asset_events))
             outlet_events[asset].extra = {
                 **judged(results),
-                "from": min(event["from"] for event in events),
-                "to": max(event["to"] for event in events),
+                **covered(events),
             }
 
     checkpoint()

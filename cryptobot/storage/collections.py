@@ -25,7 +25,6 @@ JOB_REPORTS = "job_reports"
 USERS = "users"
 REFRESH_TOKENS = "refresh_tokens"
 LOGIN_ATTEMPTS = "login_attempts"
-RISK_PROFILES = "risk_profiles"
 
 TRADE_RETENTION_SECONDS = 3 * 86_400
 

@@ -39,6 +39,13 @@ def test_a_range_that_was_announced_by_day_is_done_once() -> None:
     assert partitions(events) == ["2025-10-29", "2025-10-30", "2025-10-31"]
 
 
+def test_the_range_of_a_run_spans_all_that_was_announced() -> None:
+    from pipeline.events import covered
+
+    told = [{"from": "2025-10-30", "to": "2025-11-01"}, {"from": "2025-10-29", "to": "2025-10-31"}]
+    assert covered(told) == {"from": "2025-10-29", "to": "2025-11-01"}
+
+
 def test_a_critical_failure_stops_the_pipeline_and_says_where_to_look() -> None:
     from airflow.sdk.exceptions import AirflowFailException
 

@@ -21,10 +21,10 @@ def whenever_made(asset: Asset) -> PartitionedAssetTimetable:
 
 
 def announce(
-    outlet_events, asset: Asset, report: dict, covered: tuple[datetime, datetime], days: Sequence[str]
+    outlet_events, asset: Asset, report: dict, bounds: tuple[datetime, datetime], days: Sequence[str]
 ) -> dict:
     """Emit the event of ``asset``, one for each of ``days`` where given, and return its metadata."""
-    start, end = covered
+    start, end = bounds
     extra = {
         "report": report["_id"],
         "rows": report["rows"],
@@ -42,6 +42,11 @@ def announced(triggering_asset_events) -> list[dict]:
     """Return the metadata of the events that started this run, each announcement once, oldest first."""
     extras = [event.extra for events in triggering_asset_events.values() for event in events if event.extra]
     return list({extra["report"]: extra for extra in extras}.values())
+
+
+def covered(events: Sequence[dict]) -> dict[str, str]:
+    """Return the range, ``from`` and ``to`` (ISO, half open), that announced ``events`` span."""
+    return {"from": min(event["from"] for event in events), "to": max(event["to"] for event in events)}
 
 
 def partitions(triggering_asset_events) -> list[str]:
