@@ -25,12 +25,12 @@ from cryptobot.market.instant import EPOCH, from_ms, parse_instant
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
 from cryptobot.settings import Settings, settings
+from cryptobot.spark.failure import cause_of
+from cryptobot.spark.session import mongo_options, spark_session
 from cryptobot.storage import candles, features
 from cryptobot.storage.collections import FEATURES, HISTORICAL_DATA, ensure_collections
 from cryptobot.storage.database import Document, connect
 from cryptobot.storage.job_reports import save_report
-from spark_jobs.failure import cause_of
-from spark_jobs.session import mongo_options, spark_session
 
 JOB = "features"
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)

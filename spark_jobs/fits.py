@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from cryptobot.learning.algorithms import ALGORITHMS
 from cryptobot.learning.dataset import FOLDS, Dataset
 from cryptobot.learning.training import fit_final, predict_fold
-from spark_jobs.failure import cause_of
+from cryptobot.spark.failure import cause_of
 
 FINAL = -1
 """In place of a fold: the fit on every label."""

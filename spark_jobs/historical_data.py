@@ -26,13 +26,13 @@ from cryptobot.exchange.rest import RestClient
 from cryptobot.market.instant import EPOCH, from_ms
 from cryptobot.market.span import Span, dump_spans, load_spans
 from cryptobot.settings import Settings, settings
+from cryptobot.spark.failure import cause_of
+from cryptobot.spark.session import mongo_options, spark_session
 from cryptobot.storage import candles
 from cryptobot.storage.collections import HISTORICAL_DATA, ensure_collections
 from cryptobot.storage.database import Document, connect
 from cryptobot.storage.gaps import ABSENT, find_gaps, record_gaps
 from cryptobot.storage.job_reports import save_report
-from spark_jobs.failure import cause_of
-from spark_jobs.session import mongo_options, spark_session
 from spark_jobs.sources import binance
 
 JOB = "historical_data"

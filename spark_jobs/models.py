@@ -32,13 +32,13 @@ from cryptobot.serving.manifest import Manifest
 from cryptobot.serving.packing import backtest_document, pack
 from cryptobot.serving.registry import add_challenger
 from cryptobot.settings import Settings, settings
+from cryptobot.spark.failure import cause_of
+from cryptobot.spark.session import spark_session
 from cryptobot.storage import backtests, candles, features
 from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import Document, connect
 from cryptobot.storage.job_reports import save_report
-from spark_jobs.failure import cause_of
 from spark_jobs.fits import FINAL, Fit, fit_side_by_side
-from spark_jobs.session import spark_session
 
 JOB = "models"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cryptobot.market import Interval, Kline, Span
 from cryptobot.market.instant import to_ms
-from spark_jobs.failure import cause_of
+from cryptobot.spark.failure import cause_of
 from spark_jobs.historical_data import disjoint
 from spark_jobs.sources.binance import cut, to_batch
 

@@ -19,10 +19,10 @@ from cryptobot.market import Interval, Kline, Span
 from cryptobot.market.instant import EPOCH
 from cryptobot.market.span import dump_spans
 from cryptobot.settings import ROOT, Settings
+from cryptobot.spark.session import SUBMIT_CONF
 from cryptobot.storage.job_reports import find_report, report_spans
 from infra.local.jars import spark_jars
 from spark_jobs import historical_data
-from spark_jobs.session import SUBMIT_CONF
 from tests.exchange_server import running_exchange
 
 pytestmark = pytest.mark.slow

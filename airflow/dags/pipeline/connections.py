@@ -61,7 +61,7 @@ def spark_job(task_id: str, job: str, arguments: Sequence[str], **operator: Any)
         application=str(ROOT / "spark_jobs" / f"{job}.py"),
         name=f"cryptobot.{job}",
         application_args=[*arguments],
-        properties_file=str(ROOT / "spark_jobs" / "spark-defaults.conf"),
+        properties_file=str(ROOT / "cryptobot" / "spark" / "spark-defaults.conf"),
         jars=os.environ.get("CRYPTOBOT_SPARK_JARS") or None,
         env_vars={"CRYPTOBOT_MONGO_URI": "{{ mongo_uri() }}"},
         **operator,
