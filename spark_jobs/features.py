@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
 
 import pandas as pd
 from py4j.protocol import Py4JError
@@ -21,7 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from cryptobot.features import FEATURE_SET, compute, other_symbol
-from cryptobot.market.instant import EPOCH, from_ms, parse_instant
+from cryptobot.market.instant import EPOCH, from_ms, parse_instant, to_ms
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
 from cryptobot.settings import Settings, settings
@@ -43,7 +44,12 @@ _CANDLES = (
     " close double, volume double, quote_volume double, trades long, taker_buy_base double"
 )
 _COMPUTED = ", ".join(
-    ["symbol string", "open_time timestamp", *(f"{name} double" for name in FEATURE_SET.names)]
+    [
+        "symbol string",
+        "interval string",
+        "open_time timestamp",
+        *(f"{name} double" for name in FEATURE_SET.names),
+    ]
 )
 
 
@@ -53,23 +59,33 @@ class FeaturesMissingError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """Whose features are wanted, of which candles: open times in ``[start, end)``."""
+    """Whose features are wanted, because candles with open times in ``[start, end)`` are new."""
 
     symbols: tuple[str, ...]
-    interval: Interval
+    intervals: tuple[Interval, ...]
     start: datetime = EPOCH
     end: datetime = END_OF_TIME
 
     @property
     def spans(self) -> list[Span]:
-        """The request as one span a symbol."""
-        return [Span(symbol, self.interval, self.start, self.end) for symbol in self.symbols]
+        """The candles whose features are made: the request's, and those after it that look back on them."""
+        return [
+            Span(symbol, interval, self.start, self._made_until(interval))
+            for interval in self.intervals
+            for symbol in self.symbols
+        ]
 
-    @property
-    def read_from(self) -> datetime:
-        """The first open time that any of the features read."""
-        reach = (FEATURE_SET.warm_up + _MARGIN) * self.interval.milliseconds
-        return from_ms(max(0, self.spans[0].start_ms - reach))
+    def read_from(self, interval: Interval) -> datetime:
+        """Return the first open time of ``interval`` that any of the features read."""
+        return from_ms(max(0, to_ms(self.start) - _reach_ms(interval)))
+
+    def _made_until(self, interval: Interval) -> datetime:
+        return from_ms(min(to_ms(END_OF_TIME), to_ms(self.end) + _reach_ms(interval)))
+
+
+def _reach_ms(interval: Interval) -> int:
+    """Return how far back the features of a candle look, in milliseconds."""
+    return (FEATURE_SET.warm_up + _MARGIN) * interval.milliseconds
 
 
 def read_candles(spark: SparkSession, request: Request, settings: Settings) -> DataFrame:
@@ -83,37 +99,44 @@ def read_candles(spark: SparkSession, request: Request, settings: Settings) -> D
             serves.setdefault(other, []).append(symbol)
     options = mongo_options(settings, HISTORICAL_DATA)
     frame = spark.read.format("mongodb").schema(_CANDLES).options(**options).load()
-    wanted = frame.where(
-        F.col("symbol").isin(list(serves))
-        & (F.col("interval") == request.interval.value)
-        & (F.col("open_time") >= F.lit(request.read_from))
-        & (F.col("open_time") < F.lit(request.end))
+    of_symbols = F.col("symbol").isin(list(serves))
+    wanted = reduce(
+        DataFrame.unionByName,
+        [
+            frame.where(
+                of_symbols
+                & (F.col("interval") == span.interval.value)
+                & (F.col("open_time") >= F.lit(request.read_from(span.interval)))
+                & (F.col("open_time") < F.lit(span.end))
+            )
+            for span in request.spans[:: len(request.symbols)]
+        ],
     )
     pairs = [(symbol, target) for symbol, targets in serves.items() for target in targets]
     return wanted.join(F.broadcast(spark.createDataFrame(pairs, "symbol string, target string")), "symbol")
 
 
 def compute_features(frame: DataFrame, request: Request, symbols: Sequence[str]) -> DataFrame:
-    """Return the documents of ``features``, one task a symbol; values not known yet are null."""
-    interval, start = request.interval, request.start
+    """Return the documents of ``features``, a task a symbol and interval; values not known yet are null."""
+    start = request.start.replace(tzinfo=None)
 
-    def of_target(key: tuple[str], rows: pd.DataFrame) -> pd.DataFrame:
-        (target,) = key
+    def of_target(key: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
+        target, interval = key
         rows = rows.sort_values("open_time")
         own = rows[rows["symbol"] == target]
         other = rows[rows["symbol"] != target] if other_symbol(target, symbols) else None
-        computed = compute(own, other, interval)
+        computed = compute(own, other, Interval(interval))
         computed.insert(0, "symbol", target)
-        computed.insert(1, "open_time", own["open_time"])
-        return computed[computed["open_time"] >= start.replace(tzinfo=None)]
+        computed.insert(1, "interval", interval)
+        computed.insert(2, "open_time", own["open_time"])
+        return computed[computed["open_time"] >= start]
 
-    computed = frame.groupBy("target").applyInPandas(of_target, _COMPUTED)
+    computed = frame.groupBy("target", "interval").applyInPandas(of_target, _COMPUTED)
     version = F.lit(FEATURE_SET.version)
-    stamp = F.unix_millis("open_time")
     return computed.select(
-        F.concat_ws("|", "symbol", F.lit(interval.value), stamp, version).alias("_id"),
+        F.concat_ws("|", "symbol", "interval", F.unix_millis("open_time"), version).alias("_id"),
         "symbol",
-        F.lit(interval.value).alias("interval"),
+        "interval",
         "open_time",
         version.alias("version"),
         F.struct(*FEATURE_SET.names).alias("values"),
@@ -147,8 +170,8 @@ def run(request: Request, report_id: str, settings: Settings) -> Document:
     rows = [candles.count(database, span) for span in request.spans]
     if not any(rows):
         raise FeaturesMissingError(
-            f"{HISTORICAL_DATA} holds no {request.interval} candle of {', '.join(request.symbols)} in the"
-            " range; fetch history first"
+            f"{HISTORICAL_DATA} holds no {' or '.join(request.intervals)} candle of"
+            f" {', '.join(request.symbols)} in the range; fetch history first"
         )
     spark = spark_session(JOB, settings)
     try:
@@ -186,14 +209,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the job from the command line; return its exit code."""
     parser = argparse.ArgumentParser(prog=JOB, description=__doc__)
     parser.add_argument("--symbols", required=True, help="comma separated")
-    parser.add_argument("--interval", required=True, help="such as 15m")
-    parser.add_argument("--start", type=parse_instant, default=EPOCH, help="first open time, ISO")
-    parser.add_argument("--end", type=parse_instant, default=END_OF_TIME, help="end of open times, ISO")
+    parser.add_argument("--intervals", required=True, help="comma separated, such as 15m,1h")
+    parser.add_argument("--start", type=parse_instant, default=EPOCH, help="first new open time, ISO")
+    parser.add_argument("--end", type=parse_instant, default=END_OF_TIME, help="end of new open times, ISO")
     parser.add_argument("--report", required=True, help="id of the report in job_reports")
     arguments = parser.parse_args(argv)
     try:
         request = Request(
-            tuple(arguments.symbols.split(",")), Interval(arguments.interval), arguments.start, arguments.end
+            tuple(arguments.symbols.split(",")),
+            tuple(map(Interval, arguments.intervals.split(","))),
+            arguments.start,
+            arguments.end,
         )
         report = run(request, arguments.report, settings())
     except (FeaturesMissingError, PyMongoError, PySparkException, Py4JError, ValueError) as error:

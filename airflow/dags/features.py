@@ -41,7 +41,7 @@ with DAG(
         "features",
         [
             "--symbols", ",".join(settings().symbols),
-            "--interval", settings().signal_interval,
+            "--intervals", settings().signal_interval,
             "--start", "{{ ti.xcom_pull(task_ids='plan')['from'] }}",
             "--end", "{{ ti.xcom_pull(task_ids='plan')['to'] }}",
             "--report", REPORT,

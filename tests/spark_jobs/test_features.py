@@ -45,15 +45,17 @@ def test_every_candle_gets_the_features_that_live_scoring_computes(
     both = {symbol: candles[other] for symbol, other in (("BTCUSDT", "ETHUSDT"), ("ETHUSDT", "BTCUSDT"))}
     ranged = ("--start", "2025-01-02T12:00:00", "--end", "2025-01-03")
     part = submit(
-        "features", app_settings, "--symbols", "BTCUSDT", "--interval", "15m", "--report", "p", *ranged
+        "features", app_settings, "--symbols", "BTCUSDT", "--intervals", "15m", "--report", "p", *ranged
     )
     assert part.returncode == 0, part.stderr
-    expected = compute(candles["BTCUSDT"], both["BTCUSDT"], QUARTER)[144:192]
+    # The range's own candles, and those after it whose features look back on them.
+    made = slice(144, 192 + FEATURE_SET.warm_up + 4)
+    expected = compute(candles["BTCUSDT"], both["BTCUSDT"], QUARTER)[made]
     found = stored(database, "BTCUSDT")
-    assert found["open_time"].tolist() == candles["BTCUSDT"]["open_time"][144:192].tolist()
+    assert found["open_time"].tolist() == candles["BTCUSDT"]["open_time"][made].tolist()
     np.testing.assert_allclose(found[names], expected, rtol=1e-9, atol=1e-12)
 
-    arguments = ("--symbols", "BTCUSDT,ETHUSDT", "--interval", "15m", "--report", "all")
+    arguments = ("--symbols", "BTCUSDT,ETHUSDT", "--intervals", "15m,1m", "--report", "all")
     whole = submit("features", app_settings, *arguments)
     assert whole.returncode == 0, whole.stderr
     for symbol, own in candles.items():
@@ -66,12 +68,12 @@ def test_every_candle_gets_the_features_that_live_scoring_computes(
     assert list(first["values"]) == names
     report = find_report(database, "all")
     assert report is not None
-    assert [span["rows"] for span in report["spans"]] == [COUNT, COUNT - 1]
-    assert database["features"].count_documents({}) == report["rows"] == 2 * COUNT - 1
+    assert [span["rows"] for span in report["spans"]] == [COUNT, COUNT - 1, 50, 0]
+    assert database["features"].count_documents({}) == report["rows"] == 2 * COUNT - 1 + 50
 
 
 def test_without_candles_the_job_fails_with_one_line(app_settings: Settings) -> None:
-    arguments = ("--symbols", "BTCUSDT", "--interval", "15m", "--report", "r")
+    arguments = ("--symbols", "BTCUSDT", "--intervals", "15m", "--report", "r")
     failed = submit("features", app_settings, *arguments)
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1] == (
