@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import re
+import threading
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from aiohttp import web
 
 from cryptobot.market import Interval
 from cryptobot.market.instant import to_ms
+from infra.exchange import spoiled
 from infra.exchange.bars import Bars
+from infra.exchange.faults import Faults, cut
 from infra.exchange.instruments import Instrument
 from infra.exchange.present import Present
 from infra.exchange.recent import Recent
@@ -23,6 +26,10 @@ from infra.exchange.rendering import Fixed, Integer, lines
 _MICROSECONDS_FROM = to_ms(datetime(2025, 1, 1, tzinfo=UTC))
 _INTERVALS = {interval.value: interval for interval in Interval}
 _FORMATS = {"daily": "%Y-%m-%d", "monthly": "%Y-%m"}
+_HEADER = (
+    b"open_time,open,high,low,close,volume,close_time,quote_volume,count,"
+    b"taker_buy_volume,taker_buy_quote_volume,ignore\n"
+)
 _NAME = re.compile(r"^([A-Z0-9]+)-(\w+)-(\d{4}-\d{2}(?:-\d{2})?)\.zip(\.CHECKSUM)?$")
 
 
@@ -35,29 +42,53 @@ class _File:
     end_ms: int
 
 
-class Archive:
-    """Zips of what has closed; a day is published when it is over, a month likewise."""
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A zip and its checksum; both empty where no candle opened in the file's time."""
 
-    def __init__(self, present: Present) -> None:
+    data: bytes = b""
+    checksum: str = ""
+
+
+class Archive:
+    """Zips of what has closed; a day is published when it is over, a month likewise.
+
+    Zips that were asked for are kept, ``memory_mb`` of them: one is asked for together with its
+    checksum, and again by whoever checks a range again.
+    """
+
+    def __init__(self, present: Present, faults: Faults, memory_mb: float) -> None:
         self._present = present
-        self._zips: Recent[_File, bytes] = Recent(4)
+        self._faults = faults
+        self._making = threading.Lock()
+        self._packed: Recent[object, _Packed] = Recent(
+            int(memory_mb * 2**20), lambda packed: len(packed.data) + 1_000
+        )
 
     def routes(self) -> list[web.RouteDef]:
         """Return the archive's route."""
         path = r"/data/spot/{span:daily|monthly}/klines/{symbol}/{interval}/{name}"
         return [web.get(path, self._serve)]
 
-    async def _serve(self, request: web.Request) -> web.Response:
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        faults, status = self._faults, self._faults.archive_status
+        if status and faults.strikes(1.0):
+            return web.Response(status=status, headers={"Retry-After": str(faults.retry_after_s or 1)})
         found = _NAME.match(request.match_info["name"])
         file = self._file(request.match_info, found) if found else None
-        packed = await asyncio.to_thread(self._zips.get, file, lambda: self._zip(file)) if file else b""
-        if not file or not found or not packed:
-            raise web.HTTPNotFound(
-                text="<Error><Code>NoSuchKey</Code></Error>", content_type="application/xml"
-            )
+        if not file or not found or faults.fate(faults.archive_missing, "missing file", file.name):
+            raise _not_found()
+        packed = await asyncio.to_thread(self._get, file)
+        if not packed.data:
+            raise _not_found()
         if found[4]:
-            return web.Response(text=f"{hashlib.sha256(packed).hexdigest()}  {file.name}.zip\n")
-        return web.Response(body=packed, content_type="application/zip")
+            checksum = packed.checksum
+            if faults.checksum_is_wrong(file.name):
+                checksum = hashlib.sha256(checksum.encode()).hexdigest()
+            response = web.Response(text=f"{checksum}  {file.name}.zip\n")
+        else:
+            response = web.Response(body=packed.data, content_type="application/zip")
+        return await cut(request, response) if faults.strikes(faults.archive_cut) else response
 
     def _file(self, path: web.UrlMappingMatchInfo, name: re.Match[str]) -> _File | None:
         """Return what is asked for, or None when there is no such file (yet)."""
@@ -77,17 +108,30 @@ class Archive:
             return None
         return _File(f"{symbol}-{interval}-{name[3]}", symbol, interval, start, end)
 
-    def _zip(self, file: _File) -> bytes:
-        """Return the zip, the same bytes each time; nothing when no candle opened in its time."""
+    def _get(self, file: _File) -> _Packed:
+        """Return the file as it is now, made by one thread while others wait to find it."""
+        key = (file, self._faults.archive_header, spoiled.wanted(self._faults))
+        with self._making:
+            return self._packed.get(key, lambda: self._pack(file))
+
+    def _pack(self, file: _File) -> _Packed:
+        """Return the zip, the same bytes each time."""
         bars = self._present.candles(file.symbol, file.interval, file.start_ms, file.end_ms, file.end_ms)
         if not len(bars):
-            return b""
+            return _Packed()
+        csv = _csv(bars, self._present.instrument(file.symbol))
+        if spoiled.wanted(self._faults):
+            csv = spoiled.lines(csv, file.symbol, file.interval, self._faults)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             entry = zipfile.ZipInfo(f"{file.name}.csv", (2020, 1, 1, 0, 0, 0))
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, _csv(bars, self._present.instrument(file.symbol)))
-        return packed.getvalue()
+            archive.writestr(entry, (_HEADER if self._faults.archive_header else b"") + csv)
+        return _Packed(packed.getvalue(), hashlib.sha256(packed.getvalue()).hexdigest())
+
+
+def _not_found() -> web.HTTPNotFound:
+    return web.HTTPNotFound(text="<Error><Code>NoSuchKey</Code></Error>", content_type="application/xml")
 
 
 def _csv(bars: Bars, instrument: Instrument) -> bytes:

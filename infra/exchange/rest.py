@@ -10,10 +10,10 @@ import orjson
 from aiohttp import web
 
 from cryptobot.market import Interval
-from infra.exchange import errors, klines, tickers, trade_rows
+from infra.exchange import errors, klines, spoiled, tickers, trade_rows
 from infra.exchange.asked import Asked
 from infra.exchange.errors import ApiError
-from infra.exchange.faults import Faults
+from infra.exchange.faults import Faults, cut
 from infra.exchange.limits import Weights
 from infra.exchange.parameters import Parameters
 from infra.exchange.present import Present
@@ -59,8 +59,8 @@ class Rest:
         }
         return [web.get(f"/api/v3/{name}", self._handler(endpoint)) for name, endpoint in endpoints.items()]
 
-    def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(request: web.Request) -> web.Response:
+    def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
             address = request.remote or ""
             try:
                 await self._faults.befall(request)
@@ -75,18 +75,15 @@ class Rest:
             except ApiError as error:
                 return _refusal(error, self._weights.headers(address))
             body = answer if isinstance(answer, bytes) else orjson.dumps(answer)
-            return web.Response(body=body, content_type=_JSON, headers=self._weights.headers(address))
+            response = web.Response(body=body, content_type=_JSON, headers=self._weights.headers(address))
+            return await cut(request, response) if self._faults.strikes(self._faults.cut_share) else response
 
         return handle
 
     def _klines(self, asked: Asked) -> bytes:
-        page = klines.page(asked)
-        if self._faults.missing_candles:
-            interval = str(asked.query.interval())
-            page = orjson.dumps(
-                [row for row in orjson.loads(page) if not self._faults.missing(row[0], interval)]
-            )
-        return page
+        if not spoiled.wanted(self._faults):
+            return klines.page(asked)
+        return orjson.dumps(spoiled.page(asked, self._faults))
 
     def _exchange_info(self, asked: Asked) -> object:
         symbols, _ = asked.symbols()

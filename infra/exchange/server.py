@@ -70,7 +70,7 @@ async def serve(options: Options) -> None:
         [
             *visitors.routes(),
             *Rest(present, Weights(options.weight_limit), wrong).routes(),
-            *archive.Archive(present).routes(),
+            *archive.Archive(present, wrong, options.archive_memory_mb).routes(),
         ]
     )
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_SECONDS)

@@ -41,7 +41,12 @@ def test_rest_is_slow_cut_and_leaves_candles_out(faulty: Pair) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         client.get("/api/v3/ping")
     admin.post("/faults", json={"drop_share": 0, "missing_candles": 0.2})
-    query = {"symbol": "BTCUSDT", "interval": "1m", "startTime": 1_700_000_000_000}
+    query = {
+        "symbol": "BTCUSDT",
+        "interval": "1m",
+        "startTime": 1_700_000_000_000,
+        "endTime": 1_700_030_000_000,
+    }
     rows = client.get("/api/v3/klines", params=query).json()
     assert 300 < len(rows) < 500
     assert client.get("/api/v3/klines", params=query).json() == rows
