@@ -53,16 +53,16 @@ class _Packed:
 class Archive:
     """Zips of what has closed; a day is published when it is over, a month likewise.
 
-    Zips that were asked for are kept, ``memory_mb`` of them: one is asked for together with its
+    Zips that were asked for are kept, ``cache_mb`` of them: one is asked for together with its
     checksum, and again by whoever checks a range again.
     """
 
-    def __init__(self, present: Present, faults: Faults, memory_mb: float) -> None:
+    def __init__(self, present: Present, faults: Faults, cache_mb: float) -> None:
         self._present = present
         self._faults = faults
         self._making = threading.Lock()
         self._packed: Recent[object, _Packed] = Recent(
-            int(memory_mb * 2**20), lambda packed: len(packed.data) + 1_000
+            int(cache_mb * 2**20), lambda packed: len(packed.data) + 1_000
         )
 
     def routes(self) -> list[web.RouteDef]:

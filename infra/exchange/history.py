@@ -23,11 +23,13 @@ class Page:
 
 
 class History:
-    """Rows and trades of a market, whatever the time is."""
+    """Rows and trades of a market, whatever the time is; ``cache_mb`` of rendered rows are kept."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, cache_mb: float = 32.0) -> None:
         self.market = market
-        self._rows: Recent[tuple[str, int], Page] = Recent(96)
+        self._rows: Recent[tuple[str, int], Page] = Recent(
+            int(cache_mb * 2**20), lambda page: len(page.rows.data) + page.rows.offsets.nbytes
+        )
         self._trades: Recent[tuple[str, int], Trades] = Recent(24)
         self._aggregates: Recent[tuple[str, int], Aggregates] = Recent(8)
 

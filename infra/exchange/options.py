@@ -39,7 +39,7 @@ class Options:
     tls_key: Path | None = None
     tls_port: int = 0
     admin_port: int | None = None
-    archive_memory_mb: float = 32.0
+    cache_mb: float = 32.0
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Options:
@@ -65,7 +65,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Options:
         tls_key=read("EXCHANGE_TLS_KEY", _file, None),
         tls_port=read("EXCHANGE_TLS_PORT", _port, port + 1 if port < 65_535 else 0),
         admin_port=read("EXCHANGE_ADMIN_PORT", _port, None),
-        archive_memory_mb=read("EXCHANGE_ARCHIVE_MEMORY_MB", _number(0, 100_000), 32.0),
+        cache_mb=read("EXCHANGE_CACHE_MB", _number(0, 100_000), 32.0),
     )
     if (options.tls_cert is None) != (options.tls_key is None):
         raise OptionError("EXCHANGE_TLS_CERT and EXCHANGE_TLS_KEY go together; set both or neither")

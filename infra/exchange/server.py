@@ -41,17 +41,17 @@ def moments(options: Options) -> tuple[Present, Present]:
             signal_strength=options.signal_strength,
             trades_per_second=options.trades_per_second,
         )
-        return _alike(synthetic, clock)
+        return _alike(synthetic, clock, options)
     replay = ReplayMarket(options.replay_dir, clock.now_ms() if options.replay_shift else None)
     if options.replay_shift:
-        return _alike(replay, clock)
-    history = History(replay)
+        return _alike(replay, clock, options)
+    history = History(replay, options.cache_mb)
     lap = Clock(options.speed, (replay.record_end - DAY_MS, replay.record_end))
     return Present(history, clock), Present(history, lap)
 
 
-def _alike(market: Market, clock: Clock) -> tuple[Present, Present]:
-    present = Present(History(market), clock)
+def _alike(market: Market, clock: Clock, options: Options) -> tuple[Present, Present]:
+    present = Present(History(market, options.cache_mb), clock)
     return present, present
 
 
@@ -70,7 +70,7 @@ async def serve(options: Options) -> None:
         [
             *visitors.routes(),
             *Rest(present, Weights(options.weight_limit), wrong).routes(),
-            *archive.Archive(present, wrong, options.archive_memory_mb).routes(),
+            *archive.Archive(present, wrong, options.cache_mb).routes(),
         ]
     )
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_STOP_SECONDS)

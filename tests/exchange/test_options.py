@@ -29,10 +29,12 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
             "REPLAY_DIR": str(tmp_path),
             "REPLAY_SHIFT": "1",
             "EXCHANGE_ADMIN_PORT": "9999",
+            "EXCHANGE_CACHE_MB": "512",
         }
     )
     assert options.symbols == ("BTCUSDT", "SOLUSDT")
     assert (options.speed, options.signal_strength, options.admin_port) == (60.0, 0.0, 9999)
+    assert options.cache_mb == 512
     assert (options.replay_dir, options.replay_shift) == (tmp_path, True)
 
 
