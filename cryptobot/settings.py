@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     mongo_database: str = "cryptobot"
     kafka_bootstrap: str = "127.0.0.1:9092"
 
+    spark_driver_host: str = "127.0.0.1"
+    """Where the executors of a cluster reach the jobs' drivers: this machine's address in its network."""
+    spark_driver_memory: str = "1g"
+    spark_executor_memory: str = "1g"
+
     symbols: CommaSeparated = ("BTCUSDT", "ETHUSDT")
     intervals: CommaSeparated = ("1m", "15m", "1h", "1d")
     signal_interval: str = "15m"

@@ -39,8 +39,10 @@ def require_trading(symbols: Iterable[str], info: Mapping[str, Any]) -> None:
         raise SymbolsNotTradingError(halted)
 
 
-def refresh_exchange_info(settings: Settings, database: Database[Document]) -> dict[str, Any]:
-    """Store what exchangeInfo says of each configured symbol, and check that they trade.
+def refresh_exchange_info(
+    settings: Settings, database: Database[Document], symbols: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Store what exchangeInfo says of ``symbols``, or of the configured ones; check that they trade.
 
     Returns
     -------
@@ -50,15 +52,15 @@ def refresh_exchange_info(settings: Settings, database: Database[Document]) -> d
     Raises
     ------
     SymbolsNotTradingError
-        When a configured symbol is unknown or halted; what was learned is stored before.
+        When one of them is unknown or halted; what was learned is stored before.
     """
+    wanted = set(settings.symbols if symbols is None else symbols)
     with RestClient(settings.rest_url) as exchange:
         fetched_at = exchange.server_time()
         info = exchange.exchange_info()
-    wanted = set(settings.symbols)
     documents = [symbol_document(entry, fetched_at) for entry in info["symbols"] if entry["symbol"] in wanted]
     save_symbols(database, documents)
-    require_trading(settings.symbols, info)
+    require_trading(wanted, info)
     return {
         "symbols": {document["_id"]: document["status"] for document in documents},
         "weight_limit": weight_limit(info),

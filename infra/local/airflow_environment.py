@@ -71,7 +71,7 @@ def variables(settings: Settings, layout: Layout, secrets: Mapping[str, str]) ->
 def connections(settings: Settings) -> dict[str, str]:
     """Return Airflow's connections to Spark, MongoDB and Kafka."""
     described: dict[str, dict[str, object]] = {
-        "SPARK_DEFAULT": {"conn_type": "spark", "host": "local[2]"},
+        "SPARK_DEFAULT": {"conn_type": "spark", "host": "local[*]"},
         "MONGO_DEFAULT": _mongo(settings.mongo_uri.get_secret_value(), settings.mongo_database),
         "KAFKA_DEFAULT": {
             "conn_type": "kafka",
