@@ -1,6 +1,6 @@
-"""The REST client: candles, the exchange's clock, and what it trades.
+"""The REST client: candles, aggregate trades, the exchange's clock, and what it trades.
 
-Follows the exchange's documentation of the spot market (klines, exchangeInfo, limits).
+Follows the exchange's documentation of the spot market (klines, aggTrades, exchangeInfo, limits).
 """
 
 from __future__ import annotations
@@ -8,51 +8,48 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import orjson
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_random_exponential
 
-from cryptobot.exchange.errors import (
-    ExchangeError,
-    ExchangeUnavailableError,
-    KlinesUnavailableError,
-    MalformedAnswerError,
-    RequestRefusedError,
-)
+from cryptobot.exchange.ahead import READ_AHEAD, in_order
+from cryptobot.exchange.errors import ExchangeError, KlinesUnavailableError, MalformedAnswerError
 from cryptobot.exchange.pace import DEFAULT_LIMIT, Pace
-from cryptobot.market.instant import from_ms
-from cryptobot.market.kline import is_closed
+from cryptobot.exchange.patience import (
+    ATTEMPTS,
+    LONGEST_WAIT_SECONDS,
+    TIMEOUT,
+    TransientError,
+    failure,
+    patiently,
+    retry_after,
+)
+from cryptobot.exchange.windows import cut
+from cryptobot.market.instant import from_ms, to_ms
+from cryptobot.market.interval import Interval
+from cryptobot.market.kline import milliseconds
 from cryptobot.market.span import Span
 
+__all__ = ["ATTEMPTS", "LONGEST_WAIT_SECONDS", "PAGE", "RestClient", "Row"]
+
 PAGE = 1_000
-"""Rows of one klines answer, at most."""
+"""Rows of one answer of klines or aggTrades, at most."""
 
-ATTEMPTS = 8
-LONGEST_WAIT_SECONDS = 180.0
-"""A longer wait than this asked for by the exchange (a ban) is an error, not a pause."""
+KLINE_FIELDS = 11
+"""Fields of a candle that mean something; the wire's twelfth is unused."""
 
-_TIMEOUT = httpx.Timeout(10.0)
-_WEIGHTS = {"/api/v3/klines": 2, "/api/v3/exchangeInfo": 20, "/api/v3/time": 1}
-_TOO_MANY_REQUESTS, _BANNED = 429, 418
+_WEIGHTS = {"/api/v3/klines": 2, "/api/v3/aggTrades": 4, "/api/v3/exchangeInfo": 20, "/api/v3/time": 1}
+_BY_OPEN_TIME = itemgetter(0)
 
 Row = list[Any]
 """A row of klines as on the wire; see :meth:`cryptobot.market.kline.Kline.from_rest`."""
 
 
-class _TransientError(Exception):
-    """Asking again may help, after ``wait`` seconds where the exchange named a time."""
-
-    def __init__(self, message: str, wait: float | None = None) -> None:
-        super().__init__(message)
-        self.wait = wait
-
-
 class RestClient:
-    """Reads market data from one exchange; blocking, for one thread.
+    """Reads market data from one exchange; blocking, and safe to share between threads.
 
     Parameters
     ----------
@@ -60,6 +57,8 @@ class RestClient:
         Address of the exchange, such as ``https://data-api.binance.vision``.
     weight_limit
         Weight allowed per address and minute; exchangeInfo names it.
+    ahead
+        Requests for candles of one span that are kept under way.
     transport
         Replaces the network.
     sleep
@@ -71,11 +70,13 @@ class RestClient:
         base_url: str,
         *,
         weight_limit: int = DEFAULT_LIMIT,
+        ahead: int = READ_AHEAD,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=_TIMEOUT, transport=transport)
+        self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT, transport=transport)
         self._pace = Pace(weight_limit, sleep)
+        self._ahead = ahead
         self._sleep = sleep
 
     def __enter__(self) -> Self:
@@ -89,11 +90,15 @@ class RestClient:
         traceback: TracebackType | None,
     ) -> None:
         """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def server_time(self) -> datetime:
         """Return the exchange's clock: the only "now" by which a candle is closed or open."""
-        answer = self._get("/api/v3/time", {})
+        answer = self.get("/api/v3/time", {})
         try:
             return from_ms(int(answer["serverTime"]))
         except (KeyError, TypeError, ValueError) as error:
@@ -101,7 +106,7 @@ class RestClient:
 
     def exchange_info(self) -> dict[str, Any]:
         """Return exchangeInfo: ``symbols`` with status and filters, and ``rateLimits``."""
-        answer = self._get("/api/v3/exchangeInfo", {})
+        answer = self.get("/api/v3/exchangeInfo", {})
         if not isinstance(answer, dict) or not isinstance(answer.get("symbols"), list):
             raise MalformedAnswerError(f"exchangeInfo cannot be read: {answer!r:.200}")
         return answer
@@ -117,132 +122,119 @@ class RestClient:
             "endTime": span.end_ms - 1,
             "limit": 1,
         }
-        first = self._get("/api/v3/klines", {**bounds, "startTime": span.start_ms}, _check_rows)
-        last = self._get("/api/v3/klines", bounds, _check_rows)
+        first = self.get("/api/v3/klines", {**bounds, "startTime": span.start_ms}, check_klines)
+        last = self.get("/api/v3/klines", bounds, check_klines)
         if not first:
             return None
         end_ms = min(span.end_ms, span.interval.following(span.interval.floor(int(last[0][0]))))
         return Span(span.symbol, span.interval, from_ms(int(first[0][0])), from_ms(end_ms))
 
     def klines(self, span: Span, now: datetime) -> Iterator[list[Row]]:
-        """Yield the span's closed candles, page by page, in order of open time.
+        """Yield the span's closed candles, window by window, in order of open time.
 
-        A candle that has not closed by ``now`` ends the reading. Candles that the exchange
-        does not have are absent; none is invented.
+        The span is read in windows of :data:`PAGE` candles of the grid, several at a time. Within
+        a window rows are sorted by open time, stably: what the exchange repeats stands beside its
+        first row. A candle that has not closed by ``now`` is left out. Candles that the exchange
+        does not have are absent; none is invented. Fields other than the open time are as sent.
 
         Raises
         ------
         KlinesUnavailableError
             When a page cannot be had; it names the symbol, the interval and the range.
         """
-        start_ms, now_ms = span.start_ms, int(now.timestamp() * 1_000)
-        while True:
-            try:
-                rows = self._page(span, start_ms)
-            except ExchangeError as error:
-                start, end = from_ms(start_ms).isoformat(), span.end.isoformat()
-                raise KlinesUnavailableError(span.symbol, span.interval, start, end, error) from error
-            closed = [row for row in rows if is_closed(row, now_ms)]
-            if closed:
+        now_ms = to_ms(now)
+        known = min(span.end_ms, now_ms)
+        if known <= span.start_ms:
+            return
+        begun = Span(span.symbol, span.interval, span.start, from_ms(known))
+        for rows in in_order(self._window, cut(begun, PAGE), self._ahead):
+            if closed := [row for row in rows if _has_closed(row, span.interval, now_ms)]:
                 yield closed
-            if len(closed) < len(rows) or not rows:
-                return
-            last_ms = int(rows[-1][0])
-            if span.interval.following(span.interval.floor(last_ms)) >= span.end_ms:
-                return
-            start_ms = last_ms + 1  # a candle may open off the grid
 
-    def _page(self, span: Span, start_ms: int) -> list[Row]:
+    def _window(self, window: Span) -> list[Row]:
+        rows: list[Row] = []
+        start_ms = window.start_ms
+        while start_ms < window.end_ms:
+            try:
+                page = self._page(window, start_ms)
+            except ExchangeError as error:
+                start, end = from_ms(start_ms).isoformat(), window.end.isoformat()
+                raise KlinesUnavailableError(window.symbol, window.interval, start, end, error) from error
+            page.sort(key=_BY_OPEN_TIME)
+            rows += page
+            if len(page) < PAGE:
+                break
+            start_ms = page[-1][0] + 1  # candles off the grid fill more than a page
+        return rows
+
+    def _page(self, window: Span, start_ms: int) -> list[Row]:
         params = {
-            "symbol": span.symbol,
-            "interval": span.interval.value,
+            "symbol": window.symbol,
+            "interval": window.interval.value,
             "startTime": start_ms,
-            "endTime": span.end_ms - 1,
+            "endTime": window.end_ms - 1,
             "limit": PAGE,
         }
-        rows: list[Row] = self._get(
-            "/api/v3/klines", params, lambda answer: _check_page(answer, start_ms, span.end_ms)
+        rows: list[Row] = self.get(
+            "/api/v3/klines", params, lambda answer: check_klines(answer, start_ms, window.end_ms)
         )
         return rows
 
-    def _get(
+    def get(
         self,
         path: str,
         params: Mapping[str, str | int],
         check: Callable[[Any], None] = lambda _: None,
     ) -> Any:
-        backoff = wait_random_exponential(multiplier=0.2, max=10)
+        """Return the answer of an endpoint, paced and asked for again where that may help.
 
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            named = error.wait if isinstance(error, _TransientError) else None
-            return backoff(state) if named is None else named
+        ``check`` raises :class:`MalformedAnswerError` for an answer that is not what was asked for;
+        such an answer is asked for again.
+        """
+        what = f"{self._http.base_url}{path}"
+        return patiently(lambda: self._ask(path, params, check), what, self._sleep)
 
-        retrying = Retrying(
-            retry=retry_if_exception_type(_TransientError),
-            wait=wait,
-            stop=stop_after_attempt(ATTEMPTS),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(self._get_once, path, params, check)
-        except _TransientError as error:
-            raise ExchangeUnavailableError(
-                f"{self._http.base_url}{path} gave no usable answer in {ATTEMPTS} attempts; the last: {error}"
-            ) from error
-
-    def _get_once(self, path: str, params: Mapping[str, str | int], check: Callable[[Any], None]) -> Any:
-        self._pace.before(_WEIGHTS[path])
-        try:
-            response = self._http.get(path, params=params)
-        except httpx.TransportError as error:
-            raise _TransientError(f"{type(error).__name__}: {error}") from error
-        self._pace.after(response.headers)
-        if response.is_error:
-            raise _failure(response)
+    def _ask(self, path: str, params: Mapping[str, str | int], check: Callable[[Any], None]) -> Any:
+        with self._pace.turn(_WEIGHTS[path]) as turn:
+            try:
+                response = self._http.get(path, params=params)
+            except httpx.TransportError as error:
+                raise TransientError(f"{type(error).__name__}: {error}") from error
+            turn.answered(response.headers)
+            if response.is_error:
+                raise self._failure(response)
         try:
             answer = orjson.loads(response.content)
             check(answer)
         except (orjson.JSONDecodeError, MalformedAnswerError) as error:
-            raise _TransientError(f"malformed answer: {error}") from error
+            raise TransientError(f"malformed answer: {error}") from error
         return answer
 
-
-def _failure(response: httpx.Response) -> Exception:
-    """Return what an answer with an error status means."""
-    status = response.status_code
-    if status in (_TOO_MANY_REQUESTS, _BANNED):
-        wait = float(response.headers.get("Retry-After", 60))
-        if wait > LONGEST_WAIT_SECONDS:
-            return ExchangeUnavailableError(
-                f"the exchange refuses this address for {wait:.0f} s (HTTP {status}); run again after that"
-            )
-        return _TransientError(f"HTTP {status}, retry after {wait:.0f} s", wait)
-    if response.is_server_error:
-        return _TransientError(f"HTTP {status}")
-    try:
-        body = orjson.loads(response.content)
-        code, message = int(body["code"]), str(body["msg"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        code, message = 0, response.text[:200]
-    return RequestRefusedError(f"the exchange refused {response.url}: HTTP {status}, {code}: {message}", code)
+    def _failure(self, response: httpx.Response) -> Exception:
+        """Return what an error status means; a wait that it names holds all requests, not this one only."""
+        error, wait = failure(response), retry_after(response)
+        if isinstance(error, TransientError) and wait is not None:
+            self._pace.hold(wait)
+            return TransientError(str(error), wait=0)
+        return error
 
 
-def _check_rows(rows: Any) -> None:
-    """Refuse what is not a list of candles."""
+def check_klines(rows: Any, start_ms: int = 0, end_ms: int = 2**63) -> None:
+    """Refuse what is not a list of candles that open in ``[start_ms, end_ms)``.
+
+    Repeated rows, their order and the fields beside the open time are not judged here.
+    """
     if not isinstance(rows, list):
         raise MalformedAnswerError(f"not a list of candles: {rows!r:.200}")
     for row in rows:
-        if not isinstance(row, list) or len(row) < 11 or not isinstance(row[0], int):
+        if type(row) is not list or len(row) < KLINE_FIELDS or type(row[0]) is not int:
             raise MalformedAnswerError(f"not a candle: {row!r:.200}")
+        if not start_ms <= row[0] < end_ms:
+            raise MalformedAnswerError(f"candle {row[0]} is not of the range that was asked for")
 
 
-def _check_page(rows: Any, start_ms: int, end_ms: int) -> None:
-    """Refuse a page that is not rows of candles in order of open time within the range."""
-    _check_rows(rows)
-    previous = start_ms - 1
-    for row in rows:
-        if not previous < row[0] < end_ms:
-            raise MalformedAnswerError(f"candle {row[0]} is repeated, out of order or out of range")
-        previous = row[0]
+def _has_closed(row: Row, interval: Interval, now_ms: int) -> bool:
+    """Tell whether a candle has closed; the grid says so where its close time cannot be read."""
+    if type(row[6]) is int:
+        return milliseconds(row[6]) < now_ms
+    return interval.following(interval.floor(row[0])) <= now_ms

@@ -1,52 +1,30 @@
-"""Spark source ``binance``: closed candles by the exchange's REST interface.
+"""Spark source ``binance``: closed candles, or aggregate trades, by the exchange's REST interface.
 
-``spark.read.format("binance")`` with the options ``address``, ``spans`` (JSON of
-:func:`cryptobot.market.span.dump_spans`), ``now`` (ISO instant of the exchange's clock: what has
-not closed by then is left out) and ``weight_limit``. The spans are cut into partitions of time;
-each is read page by page and handed over as Arrow.
+``spark.read.format("binance")`` takes ``address``; ``symbols`` and ``intervals`` (comma separated)
+with ``start`` and ``end`` (ISO, half open), or ``spans`` (JSON of
+:func:`cryptobot.market.span.dump_spans`); ``kind`` (``klines``, ``aggTrades``); and, asked of the
+exchange where they are absent, ``now`` (what has not closed by then is left out) and
+``weight_limit``. Spans are cut into partitions of time; each is read with several requests under
+way and handed over as Arrow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
-from cryptobot.exchange.rest import RestClient, Row
-from cryptobot.market.instant import from_ms, parse_instant
-from cryptobot.market.span import Span, load_spans
+from cryptobot.exchange.windows import cut
+from cryptobot.market.span import Span
+from spark_jobs.sources import columns
+from spark_jobs.sources.options import KLINES, Asked, kind_of, read_options
+from spark_jobs.sources.rest_pages import candle_batches, client
 
 CANDLES_PER_PARTITION = 20_000
-
-_TIME = pa.timestamp("us", tz="UTC")
-_ARROW = pa.schema(
-    [
-        ("symbol", pa.string()),
-        ("interval", pa.string()),
-        ("open_time", _TIME),
-        ("close_time", _TIME),
-        ("open", pa.float64()),
-        ("high", pa.float64()),
-        ("low", pa.float64()),
-        ("close", pa.float64()),
-        ("volume", pa.float64()),
-        ("quote_volume", pa.float64()),
-        ("trades", pa.int64()),
-        ("taker_buy_base", pa.float64()),
-        ("taker_buy_quote", pa.float64()),
-    ]
-)
-_SPARK = (
-    "symbol string, interval string, open_time timestamp, close_time timestamp, open double, high double,"
-    " low double, close double, volume double, quote_volume double, trades long, taker_buy_base double,"
-    " taker_buy_quote double"
-)
 
 
 @dataclass
@@ -56,56 +34,24 @@ class SpanPartition(InputPartition):
     span: Span
 
 
-def cut(span: Span, candles: int = CANDLES_PER_PARTITION) -> Iterator[Span]:
-    """Yield consecutive pieces of ``span``, each of at most ``candles`` nominal lengths."""
-    step = candles * span.interval.milliseconds
-    for start_ms in range(span.start_ms, span.end_ms, step):
-        end = min(start_ms + step, span.end_ms)
-        yield Span(span.symbol, span.interval, from_ms(start_ms), from_ms(end))
+class KlinesReader(DataSourceReader):
+    """Reads closed candles; all of its tasks pace themselves by the shared weight."""
 
-
-def to_batch(span: Span, rows: list[Row]) -> pa.RecordBatch:
-    """Return rows of the wire as Arrow columns: UTC microseconds, doubles, long trades."""
-    columns = list(zip(*rows, strict=True))
-
-    def time(position: int) -> pa.Array:
-        return pa.array([value * 1_000 for value in columns[position]], pa.int64()).cast(_TIME)
-
-    def doubles(position: int) -> pa.Array:
-        return pa.array(map(float, columns[position]), pa.float64())
-
-    arrays = [
-        pa.array([span.symbol] * len(rows)),
-        pa.array([span.interval.value] * len(rows)),
-        time(0),
-        time(6),
-        *map(doubles, (1, 2, 3, 4, 5, 7)),
-        pa.array(columns[8], pa.int64()),
-        *map(doubles, (9, 10)),
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
-
-
-class BinanceReader(DataSourceReader):
-    """Reads each partition with a client of its own; all pace themselves by the shared weight."""
-
-    def __init__(self, options: dict[str, str]) -> None:
-        self._address = options["address"]
-        self._spans = load_spans(options["spans"])
-        self._now: datetime = parse_instant(options["now"])
-        self._weight_limit = int(options["weight_limit"])
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
 
     def partitions(self) -> list[InputPartition]:
         """Return pieces of time of all spans."""
-        return [SpanPartition(piece) for span in self._spans for piece in cut(span)]
+        return [
+            SpanPartition(piece) for span in self._asked.spans for piece in cut(span, CANDLES_PER_PARTITION)
+        ]
 
     def read(self, partition: InputPartition) -> Iterator[Any]:
-        """Yield one Arrow batch a page."""
+        """Yield Arrow batches of some pages each."""
         if not isinstance(partition, SpanPartition):
             raise TypeError(f"not a partition of this source: {partition!r}")
-        with RestClient(self._address, weight_limit=self._weight_limit) as exchange:
-            for rows in exchange.klines(partition.span, self._now):
-                yield to_batch(partition.span, rows)
+        exchange = client(self._asked.address, self._asked.weight_limit)
+        return candle_batches(exchange, partition.span, self._asked.now)
 
 
 class BinanceSource(DataSource):
@@ -117,12 +63,12 @@ class BinanceSource(DataSource):
         return "binance"
 
     def schema(self) -> StructType | str:
-        """Return the columns: those of :class:`cryptobot.market.kline.Kline`."""
-        return _SPARK
+        """Return the columns of the kind that is asked for."""
+        return columns.CANDLES if kind_of(self.options) == KLINES else columns.AGG_TRADES
 
     def reader(self, schema: StructType) -> DataSourceReader:
         """Return the reader of the spans named in the options."""
-        return BinanceReader(dict(self.options))
+        return KlinesReader(read_options(self.options))
 
 
 def register(spark: SparkSession) -> None:

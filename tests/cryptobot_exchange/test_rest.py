@@ -86,10 +86,10 @@ class TestPatience:
             httpx.ReadTimeout("slow"),
             httpx.RemoteProtocolError("cut"),
             httpx.Response(200, content=b'[[1767225600000,"1'),
-            httpx.Response(200, content=orjson.dumps([row(to_ms(START)), row(to_ms(START))])),
+            httpx.Response(200, content=orjson.dumps([row(0)])),
             httpx.Response(200, content=b"[[1]]"),
         ],
-        ids=["5xx", "timeout", "cut connection", "cut body", "repeated candle", "broken row"],
+        ids=["5xx", "timeout", "cut connection", "cut body", "row beside the range", "broken row"],
     )
     def test_passing_trouble_is_outlasted(self, trouble: httpx.Response | Exception) -> None:
         exchange = Exchange(trouble, trouble)
@@ -99,7 +99,8 @@ class TestPatience:
     def test_retry_after_is_obeyed(self) -> None:
         exchange = Exchange(httpx.Response(429, headers={"Retry-After": "7"}))
         assert len(exchange.opens(span_of(3))) == 3
-        assert exchange.waits == [7.0]
+        (waited,) = exchange.waits
+        assert 7 <= waited < 7.5
 
     def test_a_long_ban_fails_at_once_and_says_how_long(self) -> None:
         exchange = Exchange(httpx.Response(418, headers={"Retry-After": "7200"}))

@@ -1,0 +1,91 @@
+"""What a reader is asked for: the options of ``spark.read.format("binance")``, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptobot.exchange.info import weight_limit
+from cryptobot.exchange.rest import RestClient
+from cryptobot.market.instant import parse_instant
+from cryptobot.market.interval import Interval
+from cryptobot.market.span import Span, load_spans
+
+KLINES, AGG_TRADES = "klines", "aggTrades"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options, complete: the exchange itself was asked for what they left open."""
+
+    address: str
+    kind: str
+    spans: tuple[Span, ...]
+    now: datetime
+    weight_limit: int
+
+
+def kind_of(options: Mapping[str, str]) -> str:
+    """Return what kind of rows is asked for: ``klines`` where nothing is said."""
+    kind = options.get("kind", KLINES)
+    if kind not in (KLINES, AGG_TRADES):
+        raise ValueError(f"the option kind is {kind!r}; it must be {KLINES} or {AGG_TRADES}")
+    return kind
+
+
+def read_options(options: Mapping[str, str]) -> Asked:
+    """Return what ``options`` ask for; raises ``ValueError`` naming an option that is missing or wrong.
+
+    A ``start`` before the exchange's own record is moved up to it, so that years without a candle
+    cost no request; ``spans`` are taken as they are.
+    """
+    address, kind = _required(options, "address"), kind_of(options)
+    with RestClient(address) as exchange:
+        now, limit = options.get("now"), options.get("weight_limit")
+        at = parse_instant(now) if now else exchange.server_time()
+        most = int(limit) if limit else weight_limit(exchange.exchange_info())
+        if "spans" in options:
+            spans = load_spans(options["spans"])
+        else:
+            spans = _spans(options, kind)
+            if kind == KLINES:
+                recorded = (_recorded(exchange, span) for span in spans)
+                spans = [span for span in recorded if span is not None]
+    return Asked(address, kind, tuple(spans), at, most)
+
+
+def choice(options: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    """Return the option ``name``, which must be one of ``known``; the first where it is absent."""
+    found = options.get(name, known[0])
+    if found not in known:
+        raise ValueError(f"the option {name} is {found!r}; it must be one of {', '.join(known)}")
+    return found
+
+
+def _spans(options: Mapping[str, str], kind: str) -> list[Span]:
+    start, end = (parse_instant(_required(options, name)) for name in ("start", "end"))
+    intervals = _required(options, "intervals") if kind == KLINES else Interval.HOUR_1.value
+    return [
+        Span(symbol, Interval(interval), start, end)
+        for symbol in _listed(_required(options, "symbols"))
+        for interval in _listed(intervals)
+    ]
+
+
+def _recorded(exchange: RestClient, span: Span) -> Span | None:
+    recorded = exchange.record(span)
+    return None if recorded is None else Span(span.symbol, span.interval, recorded.start, span.end)
+
+
+def _required(options: Mapping[str, str], name: str) -> str:
+    if not (value := options.get(name, "").strip()):
+        raise ValueError(
+            f"the option {name} is missing; a reader needs address, and either spans or symbols, intervals,"
+            " start and end"
+        )
+    return value
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,44 @@
+"""Candles by REST as Arrow batches, by clients that the worker's tasks share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import lru_cache
+from itertools import chain
+
+import pyarrow as pa
+
+from cryptobot.exchange.candle_columns import from_rows
+from cryptobot.exchange.rest import RestClient, Row
+from cryptobot.market.span import Span
+from spark_jobs.sources.columns import ROWS_PER_BATCH
+
+REST = "rest"
+
+
+@lru_cache(maxsize=4)
+def client(address: str, weight_limit: int) -> RestClient:
+    """Return this worker's client: its connections and what it knows of the weight outlive a task."""
+    return RestClient(address, weight_limit=weight_limit)
+
+
+def candle_batches(exchange: RestClient, span: Span, now: datetime) -> Iterator[pa.RecordBatch]:
+    """Yield the span's closed candles; no open time is in two batches."""
+    for rows in gathered(exchange.klines(span, now)):
+        yield from_rows(span.symbol, span.interval, rows, REST, lambda row: json.dumps(row))
+
+
+def gathered(pages: Iterable[list[Row]], most: int = ROWS_PER_BATCH) -> Iterator[list[Row]]:
+    """Yield the rows of ``pages`` in lists of whole pages, each up to ``most`` rows where it can be."""
+    kept: list[list[Row]] = []
+    count = 0
+    for page in pages:
+        if kept and count + len(page) > most:
+            yield list(chain.from_iterable(kept))
+            kept, count = [], 0
+        kept.append(page)
+        count += len(page)
+    if kept:
+        yield list(chain.from_iterable(kept))
