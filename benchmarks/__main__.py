@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.figures import save, show
 
-NAMES = ("startup", "exchange")
+NAMES = ("startup", "exchange", "historical")
 """Benchmarks in the order in which they run, each a module with ``run() -> list[Figure]``."""
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -19,12 +17,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from infra.local import jars
+from tests.exchange import environments
 from tests.exchange_server import running_exchange
 from tests.servers import free_port, stop, wait_until
 
 REQUIREMENTS = ("cryptofeed==2.4.1", "uvloop<0.22")  # later ones make no event loop where it asks for one
-ENVIRONMENT = jars.CACHE / "envs" / "cryptofeed"
 SCRIPT = Path(__file__).with_name("cryptofeed_client.py")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -32,16 +29,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def interpreter() -> Path:
-    """The python of an environment that holds cryptofeed and what it needs, made once a machine."""
-    python = ENVIRONMENT / "bin" / "python"
-    installed = ENVIRONMENT / "installed"
-    if not installed.exists() or installed.read_text() != str(REQUIREMENTS):
-        uv = shutil.which("uv")
-        assert uv is not None, "uv is not on the PATH; it makes the environment of cryptofeed"
-        subprocess.run([uv, "venv", "--clear", "--python", sys.executable, ENVIRONMENT], check=True)
-        subprocess.run([uv, "pip", "install", "--python", python, *REQUIREMENTS], check=True)
-        installed.write_text(str(REQUIREMENTS))
-    return python
+    """The python of an environment that holds cryptofeed and what it needs."""
+    return environments.interpreter("cryptofeed", REQUIREMENTS)
 
 
 @pytest.fixture(scope="module")

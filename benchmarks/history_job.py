@@ -1,0 +1,75 @@
+"""The historical job as Airflow submits it, watched while it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pyspark
+from pymongo.database import Database
+
+from benchmarks.programs import Usage, cpu_s, watch
+from cryptobot.market.span import Span, dump_spans
+from cryptobot.settings import ROOT, Settings
+from cryptobot.spark.session import PROPERTIES
+from cryptobot.storage.database import Document
+from cryptobot.storage.job_reports import find_report
+from infra.local.jars import spark_jars
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Who serves the job: processes whose processor time is read before and after."""
+
+    mongod: psutil.Process
+    exchange: psutil.Process
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its report, and what it and its servers used."""
+
+    report: Document
+    usage: Usage
+    mongod_s: float
+    exchange_s: float
+
+    @property
+    def rows_per_s(self) -> float:
+        """Distinct candles a second, Spark's start not counted."""
+        return float(self.report["rows"] / self.report["timings"]["ingest_s"])
+
+
+def submit(
+    settings: Settings, database: Database[Document], spans: Sequence[Span], source: str, servers: Servers
+) -> Run:
+    """Run the job on ``spans`` and return what it reported; raises ``RuntimeError`` when it fails."""
+    report_id = f"benchmark-{uuid.uuid4().hex[:8]}"
+    command = [
+        str(Path(pyspark.__path__[0]) / "bin" / "spark-submit"), "--master", "local[*]",
+        "--properties-file", str(PROPERTIES), "--jars", ",".join(map(str, spark_jars())),
+        str(ROOT / "spark_jobs" / "historical_data.py"),
+        "--spans", dump_spans(spans), "--report", report_id, "--source", source,
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "CRYPTOBOT_ENV_FILE": os.devnull,
+        "CRYPTOBOT_MONGO_URI": settings.mongo_uri.get_secret_value(),
+        "CRYPTOBOT_MONGO_DATABASE": settings.mongo_database,
+        "CRYPTOBOT_REST_URL": settings.rest_url,
+        "CRYPTOBOT_ARCHIVE_URL": settings.archive_url,
+    }
+    before = cpu_s(servers.mongod), cpu_s(servers.exchange)
+    program = watch(command, environment)
+    report = find_report(database, report_id)
+    if report is None:
+        raise RuntimeError(f"the job wrote no report:\n{program.text[-3_000:]}")
+    after = cpu_s(servers.mongod), cpu_s(servers.exchange)
+    return Run(report, program.usage, after[0] - before[0], after[1] - before[1])
