@@ -17,3 +17,13 @@ def cause_of(error: BaseException) -> str:
     if "Traceback (most recent call last)" in text and (found := _WORKER_ERROR.findall(text)):
         return str(found[-1])
     return text.splitlines()[0] if text else type(error).__name__
+
+
+def full_text(error: BaseException) -> str:
+    """Return all that is known of an error: its own text, and that of the Java causes beneath it."""
+    texts = [str(error)]
+    cause = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
+    while cause is not None:
+        texts.append(str(cause.toString()))
+        cause = cause.getCause()
+    return "\n".join(texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from pymongo import ASCENDING
@@ -29,6 +29,17 @@ def open_times(database: Database[Document], span: Span) -> Iterator[datetime]:
 def documents(database: Database[Document], span: Span) -> Iterator[Document]:
     """Yield the span's stored candles, whole, in order of open time."""
     return iter(database[HISTORICAL_DATA].find(_within(span), batch_size=_BATCH).sort(_IN_ORDER))
+
+
+def stored_keys(database: Database[Document], keys: Iterable[str]) -> set[str]:
+    """Return those of ``keys`` under which a candle is stored."""
+    found = database[HISTORICAL_DATA].find({"_id": {"$in": list(keys)}}, {"_id": 1})
+    return {document["_id"] for document in found}
+
+
+def remove(database: Database[Document], keys: Iterable[str]) -> int:
+    """Remove the candles stored under ``keys``; return how many there were."""
+    return database[HISTORICAL_DATA].delete_many({"_id": {"$in": list(keys)}}).deleted_count
 
 
 _IN_ORDER = [("symbol", ASCENDING), ("interval", ASCENDING), ("open_time", ASCENDING)]

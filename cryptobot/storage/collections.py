@@ -14,6 +14,8 @@ STREAMING_DATA = "streaming_data"
 GAPS = "gaps"
 QUARANTINE = "quarantine"
 CORRECTIONS = "corrections"
+QUARANTINE = "quarantine"
+CORRECTIONS = "corrections"
 RECONCILIATIONS = "reconciliations"
 FRESHNESS = "freshness"
 EXCHANGE_INFO = "exchange_info"
@@ -57,6 +59,8 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"kind": "trade"},
         ),
     ],
+    QUARANTINE: [_CANDLE_RANGE],
+    CORRECTIONS: [_CANDLE_RANGE],
     FEATURES: [_CANDLE_RANGE],
     GAPS: [IndexModel([("state", ASCENDING), ("symbol", ASCENDING), ("from", ASCENDING)], name="state")],
     MODELS: [IndexModel([("symbol", ASCENDING), ("created_at", DESCENDING)], name="symbol_created_at")],

@@ -1,0 +1,52 @@
+"""What the grid misses after a span was read: recorded as gaps, never filled by invention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from pymongo.database import Database
+
+from cryptobot.market.instant import from_ms, to_ms
+from cryptobot.market.span import Span
+from cryptobot.storage import candles, quarantine
+from cryptobot.storage.database import Document
+from cryptobot.storage.gaps import ABSENT, OPEN, State, find_gaps, record_states
+from spark_jobs.tally import Tally
+
+FOUND_BY = "historical_data"
+
+
+def chart(database: Database[Document], tally: Tally) -> int:
+    """Record the span's gaps as they are now, and return how many candles they miss.
+
+    The source was asked for them and has none; only where it has a row that is quarantined may a
+    candle still come.
+    """
+    span = tally.span
+    gaps: list[tuple[Span, State]] = []
+    if tally.rows - tally.off_grid < slots(span):  # otherwise each place of the grid has its candle
+        found = find_gaps(span, candles.open_times(database, span))
+        gaps = list(split(found, quarantine.open_times(database, span)))
+    record_states(database, span, gaps, found_by=FOUND_BY)
+    return sum(slots(gap) for gap, _ in gaps)
+
+
+def slots(span: Span) -> int:
+    """Return how many candles the grid has in ``span``."""
+    return span.interval.candles_between(span.start_ms, span.end_ms)
+
+
+def split(gaps: Iterable[Span], quarantined: Iterable[datetime]) -> Iterator[tuple[Span, State]]:
+    """Yield the ``gaps``, cut where a quarantined row says that there is something after all."""
+    for gap in gaps:
+        interval = gap.interval
+        waiting = {interval.floor(to_ms(at)) for at in quarantined}
+        start_ms = gap.start_ms
+        for slot_ms in sorted(slot for slot in waiting if gap.start_ms <= slot < gap.end_ms):
+            if slot_ms > start_ms:
+                yield Span(gap.symbol, interval, from_ms(start_ms), from_ms(slot_ms)), ABSENT
+            start_ms = min(interval.following(slot_ms), gap.end_ms)
+            yield Span(gap.symbol, interval, from_ms(slot_ms), from_ms(start_ms)), OPEN
+        if start_ms < gap.end_ms:
+            yield Span(gap.symbol, interval, from_ms(start_ms), gap.end), ABSENT
