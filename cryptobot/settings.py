@@ -18,6 +18,8 @@ BINANCE_STREAM = "wss://data-stream.binance.vision"
 BINANCE_ARCHIVE = "https://data.binance.vision"
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+Days = Annotated[int, Field(ge=2)] | Literal["forever"]
+"""For how many days something is kept: at least until the day before is looked back on."""
 
 
 class Settings(BaseSettings):
@@ -59,6 +61,23 @@ class Settings(BaseSettings):
     signal_interval: str = "15m"
     history_days: int | Literal["all"] = 365
     history_days_1m: int | Literal["all"] = 14
+
+    retention_live_candles: Days = 30
+    retention_history_1m: Days = "forever"
+    retention_job_reports: Days = 90
+    retention_quality_results: Days = 90
+    retention_gaps: Days = 365
+    """Repaired holes; those that are open or absent at the source are always kept."""
+    retention_quarantine: Days = 365
+    """Resolved entries; open ones are always kept."""
+    retention_corrections: Days = 365
+    retention_reconciliations: Days = 365
+    retention_alerts: Days = 90
+    """Counted from when an alert was acknowledged or resolved; others are always kept."""
+    retention_service_health: Days = 7
+    retention_task_logs: Days = 30
+    retention_models: int = Field(default=10, ge=2)
+    """Versions of each symbol whose bundles are kept, besides the champion and the one before it."""
 
     api_host: str = "127.0.0.1"
     api_port: int = 8000
@@ -107,6 +126,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"CRYPTOBOT_SIGNAL_INTERVAL is {self.signal_interval}, which is not among "
                 f"CRYPTOBOT_INTERVALS ({','.join(self.intervals)}); add it there or choose another"
+            )
+        if isinstance(self.retention_history_1m, int) and (
+            self.history_days_1m == "all" or self.history_days_1m > self.retention_history_1m
+        ):
+            raise ValueError(
+                f"CRYPTOBOT_RETENTION_HISTORY_1M is {self.retention_history_1m} days, less than "
+                f"CRYPTOBOT_HISTORY_DAYS_1M ({self.history_days_1m}) asks for; what is read would be removed"
             )
         if self.environment != "development":
             for name in ("admin_password", "token_key", "bundle_key"):

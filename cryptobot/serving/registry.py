@@ -116,6 +116,8 @@ def promote(database: Database[Document], symbol: str, version: str, reason: str
         raise RegistryError(f"{version} is a model of {entry['symbol']}, not of {symbol}")
     if entry["state"] == "quarantined":
         raise RegistryError(f"{version} is quarantined ({entry['quarantine_reason']}); promote another")
+    if entry.get("bundle_removed_at"):
+        raise RegistryError(f"the bundle of {version} was removed by retention; promote a newer version")
     pointer = champion(database, symbol)
     if pointer and pointer["version"] == version:
         return pointer

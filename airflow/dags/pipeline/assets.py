@@ -22,6 +22,7 @@ VALIDATED_HISTORICAL_DATA = _collection(
 )
 STREAMING_DATA = _collection("streaming_data", "live")
 VALIDATED_STREAMING_DATA = _collection("validated_streaming_data", "live", "quality_results.streaming_data")
+RECONCILIATION = _collection("reconciliation", "market", "reconciliations")
 QUALITY_REPORT = _collection("quality_report", "quality", "quality_results")
 FEATURES = _collection("features", "learning")
 MODELS = _collection("models", "learning")
@@ -29,3 +30,20 @@ BACKTESTS = _collection("backtests", "learning")
 CHAMPIONS = _collection("champions", "serving")
 DEPLOYMENT = _collection("deployment", "serving", "service_health.api")
 SIGNALS = _collection("signals", "serving")
+
+ALL = (
+    EXCHANGE_INFO,
+    HISTORICAL_DATA,
+    VALIDATED_HISTORICAL_DATA,
+    STREAMING_DATA,
+    VALIDATED_STREAMING_DATA,
+    RECONCILIATION,
+    QUALITY_REPORT,
+    FEATURES,
+    MODELS,
+    BACKTESTS,
+    CHAMPIONS,
+    DEPLOYMENT,
+    SIGNALS,
+)
+"""Every asset: what the freshness check watches."""
