@@ -109,16 +109,13 @@ def repeats(opens: Ints) -> Ints:
     return places - np.maximum.accumulate(np.where(first, places, 0))
 
 
-def to_milliseconds(times: pa.Array) -> pa.Array:
-    """Return ``times`` (int64) in ms, whichever of the archive's two units each is in."""
-    if (
-        len(times)
-        and pc.max(times).as_py() is not None
-        and pc.max(times).as_py() >= ARCHIVE_MICROSECONDS_FROM
-    ):
-        micro = pc.greater_equal(times, ARCHIVE_MICROSECONDS_FROM)
-        return pc.if_else(micro, pc.divide(times, 1_000), times)
-    return times
+def readable_times(times: pa.Array) -> pa.Array:
+    """Return ``times`` (int64, ms or us each) in ms; null where no instant is meant."""
+    micro = pc.greater_equal(times, ARCHIVE_MICROSECONDS_FROM)
+    if pc.any(micro).as_py():
+        times = pc.if_else(micro, pc.divide(times, 1_000), times)
+    possible = pc.and_(pc.greater_equal(times, 0), pc.less(times, _LATEST_MS))
+    return times if pc.all(possible).as_py() else pc.if_else(possible, times, None)
 
 
 def _instants(times_ms: pa.Array) -> pa.Array:
@@ -160,11 +157,7 @@ def _integer(value: Any) -> int | None:
 
 
 def _times(values: Sequence[Any]) -> pa.Array:
-    times = to_milliseconds(_integers(values))
-    possible = pc.and_(pc.greater_equal(times, 0), pc.less(times, _LATEST_MS))
-    if pc.all(possible).as_py():
-        return times
-    return pc.if_else(possible, times, None)
+    return readable_times(_integers(values))
 
 
 _READ: dict[str, Callable[[Sequence[Any]], pa.Array]] = {

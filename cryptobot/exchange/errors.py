@@ -43,6 +43,45 @@ class KlinesUnavailableError(ExchangeError):
         return type(self), self._parts
 
 
+class TradesUnavailableError(ExchangeError):
+    """Aggregate trades of a symbol and range could not be had; the message names both."""
+
+    def __init__(self, symbol: str, start: str, end: str, cause: Exception) -> None:
+        super().__init__(f"aggregate trades of {symbol} from {start} to {end} could not be read: {cause}")
+        self._parts = (symbol, start, end, cause)
+
+    def __reduce__(self) -> tuple[type[TradesUnavailableError], tuple[str, str, str, Exception]]:
+        """Keep the error whole on its way out of a Spark worker."""
+        return type(self), self._parts
+
+
+class ArchiveFileMissingError(ExchangeError):
+    """The archive has not published a file; the message names its symbol and its address."""
+
+    def __init__(self, symbol: str, address: str) -> None:
+        super().__init__(
+            f"the archive has no file {address} of {symbol}; take the range by REST, or by the source auto,"
+            " which does so by itself"
+        )
+        self._parts = (symbol, address)
+
+    def __reduce__(self) -> tuple[type[ArchiveFileMissingError], tuple[str, str]]:
+        """Keep the error whole on its way out of a Spark worker."""
+        return type(self), self._parts
+
+
+class ArchiveFileBrokenError(ExchangeError):
+    """A file of the archive is not what it says it is; the message names it, its symbol and the reason."""
+
+    def __init__(self, symbol: str, path: str, reason: str) -> None:
+        super().__init__(f"the archive's file {path} of {symbol} cannot be used: {reason}")
+        self._parts = (symbol, path, reason)
+
+    def __reduce__(self) -> tuple[type[ArchiveFileBrokenError], tuple[str, str, str]]:
+        """Keep the error whole on its way out of a Spark worker."""
+        return type(self), self._parts
+
+
 class SymbolsNotTradingError(ExchangeError):
     """Symbols are configured that the exchange does not know, or does not trade now."""
 

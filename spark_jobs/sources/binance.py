@@ -42,9 +42,11 @@ class KlinesReader(DataSourceReader):
 
     def partitions(self) -> list[InputPartition]:
         """Return pieces of time of all spans."""
-        return [
-            SpanPartition(piece) for span in self._asked.spans for piece in cut(span, CANDLES_PER_PARTITION)
-        ]
+        return [piece for span in self._asked.spans for piece in self.pieces(span)]
+
+    def pieces(self, span: Span) -> list[InputPartition]:
+        """Return pieces of time of one span."""
+        return [SpanPartition(piece) for piece in cut(span, CANDLES_PER_PARTITION)]
 
     def read(self, partition: InputPartition) -> Iterator[Any]:
         """Yield Arrow batches of some pages each."""

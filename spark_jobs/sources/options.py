@@ -11,6 +11,7 @@ from cryptobot.exchange.rest import RestClient
 from cryptobot.market.instant import parse_instant
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span, load_spans
+from spark_jobs.sources.rest_pages import recorded_part
 
 KLINES, AGG_TRADES = "klines", "aggTrades"
 
@@ -37,10 +38,10 @@ def kind_of(options: Mapping[str, str]) -> str:
 def read_options(options: Mapping[str, str]) -> Asked:
     """Return what ``options`` ask for; raises ``ValueError`` naming an option that is missing or wrong.
 
-    A ``start`` before the exchange's own record is moved up to it, so that years without a candle
+    ``start`` and ``end`` are narrowed to the exchange's own record, so that years without a candle
     cost no request; ``spans`` are taken as they are.
     """
-    address, kind = _required(options, "address"), kind_of(options)
+    address, kind = required(options, "address"), kind_of(options)
     with RestClient(address) as exchange:
         now, limit = options.get("now"), options.get("weight_limit")
         at = parse_instant(now) if now else exchange.server_time()
@@ -50,7 +51,7 @@ def read_options(options: Mapping[str, str]) -> Asked:
         else:
             spans = _spans(options, kind)
             if kind == KLINES:
-                recorded = (_recorded(exchange, span) for span in spans)
+                recorded = (recorded_part(exchange, span) for span in spans)
                 spans = [span for span in recorded if span is not None]
     return Asked(address, kind, tuple(spans), at, most)
 
@@ -63,28 +64,24 @@ def choice(options: Mapping[str, str], name: str, known: tuple[str, ...]) -> str
     return found
 
 
-def _spans(options: Mapping[str, str], kind: str) -> list[Span]:
-    start, end = (parse_instant(_required(options, name)) for name in ("start", "end"))
-    intervals = _required(options, "intervals") if kind == KLINES else Interval.HOUR_1.value
-    return [
-        Span(symbol, Interval(interval), start, end)
-        for symbol in _listed(_required(options, "symbols"))
-        for interval in _listed(intervals)
-    ]
-
-
-def _recorded(exchange: RestClient, span: Span) -> Span | None:
-    recorded = exchange.record(span)
-    return None if recorded is None else Span(span.symbol, span.interval, recorded.start, span.end)
-
-
-def _required(options: Mapping[str, str], name: str) -> str:
+def required(options: Mapping[str, str], name: str) -> str:
+    """Return the option ``name``; raises ``ValueError`` where it is absent or empty."""
     if not (value := options.get(name, "").strip()):
         raise ValueError(
-            f"the option {name} is missing; a reader needs address, and either spans or symbols, intervals,"
-            " start and end"
+            f"the option {name} is missing; a reader needs address (and archive, where it reads that), and"
+            " either spans or symbols, intervals, start and end"
         )
     return value
+
+
+def _spans(options: Mapping[str, str], kind: str) -> list[Span]:
+    start, end = (parse_instant(required(options, name)) for name in ("start", "end"))
+    intervals = required(options, "intervals") if kind == KLINES else Interval.HOUR_1.value
+    return [
+        Span(symbol, Interval(interval), start, end)
+        for symbol in _listed(required(options, "symbols"))
+        for interval in _listed(intervals)
+    ]
 
 
 def _listed(text: str) -> list[str]:

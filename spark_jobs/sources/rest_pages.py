@@ -11,6 +11,7 @@ from itertools import chain
 import pyarrow as pa
 
 from cryptobot.exchange.candle_columns import from_rows
+from cryptobot.exchange.errors import ExchangeError, KlinesUnavailableError
 from cryptobot.exchange.rest import RestClient, Row
 from cryptobot.market.span import Span
 from spark_jobs.sources.columns import ROWS_PER_BATCH
@@ -28,6 +29,15 @@ def candle_batches(exchange: RestClient, span: Span, now: datetime) -> Iterator[
     """Yield the span's closed candles; no open time is in two batches."""
     for rows in gathered(exchange.klines(span, now)):
         yield from_rows(span.symbol, span.interval, rows, REST, lambda row: json.dumps(row))
+
+
+def recorded_part(exchange: RestClient, span: Span) -> Span | None:
+    """Return ``span`` from the first candle that the exchange has in it to the last, None without one."""
+    try:
+        return exchange.record(span)
+    except ExchangeError as error:
+        start, end = span.start.isoformat(), span.end.isoformat()
+        raise KlinesUnavailableError(span.symbol, span.interval, start, end, error) from error
 
 
 def gathered(pages: Iterable[list[Row]], most: int = ROWS_PER_BATCH) -> Iterator[list[Row]]:
