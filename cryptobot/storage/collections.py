@@ -9,6 +9,8 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
+from cryptobot.storage import validators
+
 HISTORICAL_DATA = "historical_data"
 STREAMING_DATA = "streaming_data"
 GAPS = "gaps"
@@ -76,38 +78,19 @@ INDEXES: dict[str, list[IndexModel]] = {
     LOGIN_ATTEMPTS: [IndexModel([("expires_at", ASCENDING)], name="expire", expireAfterSeconds=0)],
 }
 
-_CANDLE_FIELDS: dict[str, Any] = {
-    "symbol": {"bsonType": "string"},
-    "interval": {"bsonType": "string"},
-    "open_time": {"bsonType": "date"},
-    "close_time": {"bsonType": "date"},
-    **{
-        name: {"bsonType": "double", "minimum": 0}
-        for name in (
-            "open",
-            "high",
-            "low",
-            "close",
-            "volume",
-            "quote_volume",
-            "taker_buy_base",
-            "taker_buy_quote",
-        )
-    },
-    "trades": {"bsonType": ["int", "long"], "minimum": 0},
-    "source": {"enum": ["rest", "archive"]},
-    "ingested_at": {"bsonType": "date"},
+VALIDATORS: dict[str, validators.Validator] = {
+    HISTORICAL_DATA: validators.HISTORICAL_DATA,
+    STREAMING_DATA: validators.STREAMING_DATA,
+    GAPS: validators.GAPS,
+    QUARANTINE: validators.QUARANTINE,
+    CORRECTIONS: validators.CORRECTIONS,
+    FEATURES: validators.FEATURES,
+    JOB_REPORTS: validators.JOB_REPORTS,
+    EXCHANGE_INFO: validators.EXCHANGE_INFO,
 }
 
-VALIDATORS: dict[str, dict[str, Any]] = {
-    HISTORICAL_DATA: {
-        "$jsonSchema": {
-            "bsonType": "object",
-            "required": list(_CANDLE_FIELDS),
-            "properties": _CANDLE_FIELDS,
-        }
-    },
-}
+STRICT = frozenset({HISTORICAL_DATA, QUARANTINE, CORRECTIONS})
+"""Collections in which documents of before their validator are held to it too, once they are written to."""
 
 
 def ensure_collections(database: Database[dict[str, Any]]) -> None:
@@ -116,6 +99,7 @@ def ensure_collections(database: Database[dict[str, Any]]) -> None:
         with contextlib.suppress(CollectionInvalid):  # it exists, and is brought up to date below
             database.create_collection(name)
         if name in VALIDATORS:
-            database.command("collMod", name, validator=VALIDATORS[name])
+            level = "strict" if name in STRICT else "moderate"
+            database.command("collMod", name, validator=VALIDATORS[name], validationLevel=level)
         if name in INDEXES:
             database[name].create_indexes(INDEXES[name])

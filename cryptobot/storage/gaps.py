@@ -123,7 +123,7 @@ def _recorded(database: Database[Document], span: Span) -> list[Hole]:
         "to": {"$gte": span.start},
     }
     return [
-        Hole(to_ms(gap["from"]), to_ms(gap["to"]), gap["state"], gap["found_by"])
+        Hole(to_ms(gap["from"]), to_ms(gap["to"]), gap["state"], gap.get("found_by", ""))
         for gap in database[GAPS].find(touching)
     ]
 

@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from cryptobot.market import Interval, Span
 from cryptobot.market.instant import from_ms
-from cryptobot.storage.gaps import ABSENT, OPEN, find_gaps, record_gaps
+from cryptobot.storage.gaps import ABSENT, OPEN, REPAIRED, Hole, find_gaps, record_gaps, redraw
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -93,3 +93,53 @@ class TestRecordGaps:
         later = Span("BTCUSDT", Interval.HOUR_1, day().end, day().end + timedelta(hours=6))
         record_gaps(database, later, [], found_by="test", state=OPEN)
         assert [gap["state"] for gap in database["gaps"].find()] == ["open"]
+
+    def test_of_a_gap_that_reaches_over_the_border_only_the_part_within_is_judged(
+        self, database: Database[dict[str, Any]]
+    ) -> None:
+        record_gaps(database, day(), find_gaps(day(), []), found_by="test", state=ABSENT)
+        middle = Span("BTCUSDT", Interval.HOUR_1, *hours(2, 4))
+        record_gaps(database, middle, [], found_by="test", state=ABSENT)
+        stored = [(gap["from"], gap["to"], gap["state"]) for gap in database["gaps"].find().sort("from")]
+        absent = "absent at the source"
+        assert stored == [
+            (*hours(0, 2), absent),
+            (*hours(2, 4), "repaired"),
+            (*hours(4, 6), absent),
+        ]
+
+    def test_a_gap_found_in_two_parts_is_one(self, database: Database[dict[str, Any]]) -> None:
+        for start, end in ((0, 3), (3, 6)):
+            part = Span("BTCUSDT", Interval.HOUR_1, *hours(start, end))
+            record_gaps(database, part, [part], found_by="test", state=ABSENT)
+        (gap,) = database["gaps"].find()
+        assert [gap["from"], gap["to"]] == hours(0, 6)
+
+
+def places(holes: list[Hole]) -> dict[int, str]:
+    return {at: hole.state for hole in holes for at in range(hole.start_ms, hole.end_ms)}
+
+
+def holes_of(states: dict[int, str]) -> list[Hole]:
+    return [Hole(at, at + 1, states[at], "test") for at in sorted(states)]  # type: ignore[arg-type]
+
+
+class TestRedraw:
+    @given(
+        st.dictionaries(st.integers(0, 19), st.sampled_from([OPEN, ABSENT])),
+        st.dictionaries(st.integers(0, 19), st.sampled_from([OPEN, ABSENT])),
+        st.integers(0, 19),
+        st.integers(1, 20),
+    )
+    def test_each_place_is_what_the_last_look_at_it_says(
+        self, before: dict[int, str], now: dict[int, str], start: int, length: int
+    ) -> None:
+        end = min(20, start + length)
+        recorded, _ = redraw([], 0, 20, holes_of(before))
+        found = {at: state for at, state in now.items() if start <= at < end}
+        holes, repaired = redraw(recorded, start, end, holes_of(found))
+        outside = {at: state for at, state in before.items() if not start <= at < end}
+        assert places(holes) == outside | found
+        assert places(repaired) == dict.fromkeys(before.keys() - outside.keys() - found.keys(), REPAIRED)
+        keys = [hole.start_ms for hole in [*holes, *repaired]]
+        assert len(set(keys)) == len(keys)
