@@ -1,34 +1,47 @@
-"""Candles of the exchange by REST, read by Spark into `historical_data`: each day after it closes.
+"""Candles of each UTC day, read by Spark into `historical_data` after the day has closed.
 
-A partition is a UTC day. To make days again, or days of long ago, use `historical_backfill`, or
-Airflow's own backfill on this DAG.
+A partition is a UTC day, `YYYY-MM-DD`. What is older than two days comes from the exchange's
+archive, the rest by REST. Days that are missing are made by Airflow's own backfill of this DAG, a
+run a day (`airflow backfill create --dag-id historical_data --from-date ... --to-date ...`, both
+days inclusive, or *Trigger > Backfill*); a long range is quicker by `historical_backfill`, one run
+for all of it.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, CronPartitionTimetable, task
+from airflow.sdk import DAG, CronPartitionTimetable, PokeReturnValue, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from pipeline.connections import product_settings
 from pipeline.defaults import dag_defaults
-from pipeline.ingestion import ingest
+from pipeline.ingestion import exchange_now, ingest
 
 with DAG(
     "historical_data",
+    # The tick is the day's own midnight, so that a backfill's first and last day are both inclusive.
     schedule=CronPartitionTimetable(
-        "5 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=False
+        "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=False
     ),
     doc_md=__doc__,
     **dag_defaults("market", deadline=timedelta(hours=1)),
 ):
 
-    @task
-    def plan(*, dag_run) -> str:
-        """Return the spans of the partition's day for every configured pair and interval."""
+    @task.sensor(mode="reschedule", poke_interval=30, timeout=timedelta(minutes=30).total_seconds())
+    def plan(*, dag_run) -> PokeReturnValue:
+        """Wait until the partition's day has settled; return its spans for every configured pair."""
         from cryptobot.market.span import day_spans, dump_spans
+        from pipeline.days import Day, NotADayError
 
+        try:
+            day = Day.of_key(dag_run.partition_key)
+            settled = day.has_settled(exchange_now())
+        except NotADayError as error:
+            raise AirflowFailException(str(error)) from error
         settings = product_settings()
-        return dump_spans(day_spans(settings.symbols, settings.intervals, dag_run.partition_key))
+        return PokeReturnValue(
+            settled, dump_spans(day_spans(settings.symbols, settings.intervals, day.key)) if settled else None
+        )
 
     ingest(plan())

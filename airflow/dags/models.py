@@ -1,5 +1,6 @@
 """A random forest and XGBoost per pair, trained by Spark and judged by a purged walk-forward.
 
+They are trained when features of `CRYPTOBOT_SIGNAL_INTERVAL` were made; else the run is skipped.
 The best of each pair becomes its challenger; whether it serves is decided by `champions`.
 """
 
@@ -8,10 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, chain, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from cryptobot.settings import settings
 from pipeline.assets import BACKTESTS, FEATURES, MODELS
-from pipeline.connections import product_database, spark_job
+from pipeline.connections import product_database, product_settings, spark_job
 from pipeline.defaults import dag_defaults
 from pipeline.events import REPORT, announced, covered, whenever_made
 
@@ -24,8 +26,18 @@ with DAG(
 
     @task
     def plan(*, triggering_asset_events) -> str:
-        """Return the instant up to which the models may know the market, ISO."""
-        return covered(announced(triggering_asset_events))["to"]
+        """Return the instant up to which the models may know the market, ISO.
+
+        Models learn from candles of one interval; features of others are nothing new to them.
+        """
+        made = covered(announced(triggering_asset_events))
+        interval = product_settings().signal_interval
+        if interval not in made["intervals"]:
+            raise AirflowSkipException(
+                f"Features were made of {', '.join(made['intervals'])}; models learn from {interval} "
+                "(CRYPTOBOT_SIGNAL_INTERVAL): there is nothing new to train on"
+            )
+        return made["to"]
 
     @task(outlets=[MODELS, BACKTESTS])
     def publish(report_id: str, as_of: str, *, outlet_events) -> dict:

@@ -97,6 +97,8 @@ class MainJob:
                 "intervals": list(self.settings.intervals),
                 "from": None,
                 "to": None,
+                "source": "rest",
+                "overwrite": False,
             },
         )
         self.progress.say(f"{BACKFILL} is triggered: {', '.join(self.settings.symbols)}")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+API = "http://api.example"
 
 
 @pytest.fixture(autouse=True)
@@ -14,12 +18,25 @@ def _dags_folder(dag_bag: object) -> None:
     """The fixture puts the DAG folder, and with it ``pipeline``, on the path."""
 
 
+@pytest.fixture(autouse=True)
+def _connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOBOT_API_URL", API)
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_MONGO_DEFAULT", json.dumps({"conn_type": "mongo", "host": "m:1", "schema": "cryptobot"})
+    )
+
+
 def event(report: str, day: str, **extra: Any) -> SimpleNamespace:
     return SimpleNamespace(partition_key=day, extra={"report": report, **extra})
 
 
+ROW = "BTCUSDT|1m|1761782520000"
+
+
 def outcome(worst: str | None, rows: int = 10) -> SimpleNamespace:
-    failed = SimpleNamespace(severity=worst, asset="BTCUSDT-1m", name="Keys are unique", observed="2 of 10")
+    failed = SimpleNamespace(
+        severity=worst, asset="BTCUSDT-1m", name="High is highest", observed="2 of 10", rows=[ROW]
+    )
     return SimpleNamespace(
         run_id="run-1",
         collection="historical_data",
@@ -42,8 +59,48 @@ def test_a_range_that_was_announced_by_day_is_done_once() -> None:
 def test_the_range_of_a_run_spans_all_that_was_announced() -> None:
     from pipeline.events import covered
 
-    told = [{"from": "2025-10-30", "to": "2025-11-01"}, {"from": "2025-10-29", "to": "2025-10-31"}]
-    assert covered(told) == {"from": "2025-10-29", "to": "2025-11-01"}
+    told = [
+        {"from": "2025-10-30", "to": "2025-11-01", "symbols": ["BTCUSDT"], "intervals": ["1m", "1h"]},
+        {"from": "2025-10-29", "to": "2025-10-31", "symbols": ["BTCUSDT", "ETHUSDT"], "intervals": ["1h"]},
+    ]
+    assert covered(told) == {
+        "from": "2025-10-29",
+        "to": "2025-11-01",
+        "symbols": ["BTCUSDT", "ETHUSDT"],
+        "intervals": ["1m", "1h"],
+    }
+
+
+def test_an_event_tells_what_was_done_to_which_candles() -> None:
+    from pipeline.assets import HISTORICAL_DATA
+    from pipeline.events import announce
+
+    span = {"symbol": "BTCUSDT", "interval": "1h", "rows": 48}
+    report = {
+        "_id": "run-1",
+        "rows": 48,
+        "inserted": 40,
+        "corrected": 1,
+        "missing": 2,
+        "duration_s": 3.14159,
+        "spans": [span, {**span, "interval": "1d", "rows": 2}, {**span, "symbol": "ETHUSDT", "rows": 0}],
+    }
+    event = SimpleNamespace(extra=None, add_partitions=lambda days: setattr(event, "days", days))
+    bounds = (datetime(2025, 10, 29, tzinfo=UTC), datetime(2025, 10, 31, tzinfo=UTC))
+    announce({HISTORICAL_DATA: event}, HISTORICAL_DATA, report, bounds, ["2025-10-29", "2025-10-30"])
+    assert event.days == ["2025-10-29", "2025-10-30"]
+    assert event.extra == {
+        "report": "run-1",
+        "rows": 48,
+        "inserted": 40,
+        "corrected": 1,
+        "missing": 2,
+        "symbols": ["BTCUSDT"],
+        "intervals": ["1h", "1d"],
+        "from": "2025-10-29T00:00:00+00:00",
+        "to": "2025-10-31T00:00:00+00:00",
+        "duration_s": 3.142,
+    }
 
 
 def test_a_critical_failure_stops_the_pipeline_and_says_where_to_look() -> None:
@@ -52,7 +109,8 @@ def test_a_critical_failure_stops_the_pipeline_and_says_where_to_look() -> None:
     from pipeline.quality import judged
 
     with pytest.raises(
-        AirflowFailException, match=r"BTCUSDT-1m: Keys are unique .* /quality/validations/x.html"
+        AirflowFailException,
+        match=rf"BTCUSDT-1m: High is highest .* rows {re.escape(ROW)}.* {API}/quality/validations/x.html",
     ):
         judged([outcome(None), outcome("critical")])
 
@@ -64,6 +122,8 @@ def test_a_warning_passes_and_is_told(worst: list[str | None], told: str | None)
     found = judged([outcome(one) for one in worst])
     assert found["worst_severity"] == told
     assert found["rows"] == 20
+    assert found["failed_warning"] == worst.count("warning")
+    assert found["quality_report"] == f"{API}/quality/validations/x.html"
 
 
 def test_jobs_reach_mongodb_by_airflows_connection(monkeypatch: pytest.MonkeyPatch) -> None:

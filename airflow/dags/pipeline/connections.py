@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -50,22 +51,64 @@ def product_settings() -> Settings:
     return Settings(mongo_uri=SecretStr(mongo_uri()))
 
 
-def spark_job(task_id: str, job: str, arguments: Sequence[str], **operator: Any) -> SparkSubmitOperator:
-    """Return the operator that submits ``spark_jobs/<job>.py`` to the connection's Spark master.
+class SparkJob(SparkSubmitOperator):
+    """Submits a program of the product; an argument that its template left empty is not passed."""
 
-    The job's database address reaches it by its environment, never by its command line.
-    """
-    return SparkSubmitOperator(
+    def execute(self, context: Any) -> None:
+        """Submit the program and wait for its end; fails when it fails."""
+        self.application_args = [argument for argument in self.application_args or [] if argument]
+        super().execute(context)
+
+
+def spark_job(task_id: str, job: str, arguments: Sequence[str], **operator: Any) -> SparkJob:
+    """Return the operator that submits ``spark_jobs/<job>.py`` to the connection's Spark master."""
+    return SparkJob(
         task_id=task_id,
-        conn_id=SPARK,
         application=str(ROOT / "spark_jobs" / f"{job}.py"),
-        name=f"cryptobot.{job}",
         application_args=[*arguments],
-        properties_file=str(ROOT / "cryptobot" / "spark" / "spark-defaults.conf"),
-        jars=os.environ.get("CRYPTOBOT_SPARK_JARS") or None,
-        env_vars={"CRYPTOBOT_MONGO_URI": "{{ mongo_uri() }}"},
+        **_submission(job, "{{ mongo_uri() }}"),
         **operator,
     )
+
+
+def run_on_spark(program: Path, arguments: Sequence[str], *, task: Any) -> None:
+    """Submit ``program`` from within ``task``, and wait for its end; raises when it fails.
+
+    When the task is killed or runs out of time, so is the program.
+    """
+    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+
+    hook = SparkSubmitHook(application_args=[*arguments], **_submission(program.stem, mongo_uri()))
+    task.on_kill = hook.on_kill
+    hook.submit(str(program))
+
+
+def _submission(name: str, database: str) -> dict[str, Any]:
+    """Return how every program is submitted: what Spark needs, and the database's address.
+
+    That address reaches the program by its environment, never by its command line.
+    """
+    return {
+        "conn_id": SPARK,
+        "name": f"cryptobot.{name}",
+        "properties_file": str(ROOT / "cryptobot" / "spark" / "spark-defaults.conf"),
+        "conf": _deployment(),
+        "jars": os.environ.get("CRYPTOBOT_SPARK_JARS") or None,
+        "env_vars": {"CRYPTOBOT_MONGO_URI": database},
+    }
+
+
+def _deployment() -> dict[str, str]:
+    """Return what differs from one Spark cluster to another, as the settings say."""
+    from cryptobot.settings import settings
+
+    configured = settings()
+    return {
+        "spark.driver.host": configured.spark_driver_host,
+        "spark.driver.bindAddress": configured.spark_driver_host,
+        "spark.driver.memory": configured.spark_driver_memory,
+        "spark.executor.memory": configured.spark_executor_memory,
+    }
 
 
 MACROS = {"mongo_uri": mongo_uri}

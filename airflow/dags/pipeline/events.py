@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from airflow.sdk import Asset, FixedKeyMapper, PartitionedAssetTimetable
 
 REPORT = "{{ dag.dag_id }}|{{ run_id }}"
 """The id under which a Spark job leaves its report: one a run, replaced by a retry."""
+
+
+COUNTS = ("inserted", "corrected", "removed", "duplicates", "quarantined", "missing")
+"""What a report may count beside the rows; each goes into the metadata of the event."""
 
 
 def whenever_made(asset: Asset) -> PartitionedAssetTimetable:
@@ -23,11 +28,18 @@ def whenever_made(asset: Asset) -> PartitionedAssetTimetable:
 def announce(
     outlet_events, asset: Asset, report: dict, bounds: tuple[datetime, datetime], days: Sequence[str]
 ) -> dict:
-    """Emit the event of ``asset``, one for each of ``days`` where given, and return its metadata."""
+    """Emit the event of ``asset``, one for each of ``days`` where given, and return its metadata.
+
+    Of the report's spans, those in which something was found are named.
+    """
     start, end = bounds
+    found = [span for span in report["spans"] if span["rows"]]
     extra = {
         "report": report["_id"],
         "rows": report["rows"],
+        **{name: report[name] for name in COUNTS if name in report},
+        "symbols": _each(span["symbol"] for span in found),
+        "intervals": _each(span["interval"] for span in found),
         "from": start.isoformat(),
         "to": end.isoformat(),
         "duration_s": round(report["duration_s"], 3),
@@ -44,9 +56,21 @@ def announced(triggering_asset_events) -> list[dict]:
     return list({extra["report"]: extra for extra in extras}.values())
 
 
-def covered(events: Sequence[dict]) -> dict[str, str]:
-    """Return the range, ``from`` and ``to`` (ISO, half open), that announced ``events`` span."""
-    return {"from": min(event["from"] for event in events), "to": max(event["to"] for event in events)}
+def covered(events: Sequence[dict]) -> dict[str, Any]:
+    """Return what announced ``events`` span together.
+
+    ``from`` and ``to`` (ISO, half open), ``symbols`` and ``intervals``.
+    """
+    return {
+        "from": min(event["from"] for event in events),
+        "to": max(event["to"] for event in events),
+        "symbols": _each(symbol for event in events for symbol in event["symbols"]),
+        "intervals": _each(interval for event in events for interval in event["intervals"]),
+    }
+
+
+def _each(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
 
 
 def partitions(triggering_asset_events) -> list[str]:

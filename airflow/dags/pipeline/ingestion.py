@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from airflow.sdk import XComArg, chain, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from pipeline.assets import EXCHANGE_INFO, HISTORICAL_DATA
 from pipeline.connections import product_database, product_settings, spark_job
 from pipeline.events import REPORT, announce
 
 
-@task(outlets=[EXCHANGE_INFO])
-def exchange_info(*, outlet_events) -> None:
-    """Store the exchange's description of each configured pair; fail when one is not trading."""
-    from cryptobot.exchange.info import refresh_exchange_info
+def exchange_now() -> datetime:
+    """Return the exchange's clock, by which days and candles close."""
+    from cryptobot.exchange.rest import RestClient
 
-    with product_database() as database:
-        found = refresh_exchange_info(product_settings(), database)
+    with RestClient(product_settings().rest_url) as exchange:
+        return exchange.server_time()
+
+
+@task(outlets=[EXCHANGE_INFO])
+def exchange_info(spans: str | None = None, *, outlet_events) -> None:
+    """Store the exchange's description of each pair of ``spans``, or of the configured ones.
+
+    Fails for good when the exchange does not know one, or does not trade it: asking for its candles
+    would be of no use, and asking again would not help.
+    """
+    from cryptobot.exchange.errors import SymbolsNotTradingError
+    from cryptobot.exchange.info import refresh_exchange_info
+    from cryptobot.market.span import load_spans
+
+    asked = sorted({span.symbol for span in load_spans(spans)}) if spans else None
+    try:
+        with product_database() as database:
+            found = refresh_exchange_info(product_settings(), database, asked)
+    except SymbolsNotTradingError as error:
+        refused = ", ".join(f"{symbol} ({status})" for symbol, status in sorted(error.statuses.items()))
+        raise AirflowFailException(
+            f"The exchange does not trade {refused}; no candle was asked for. Correct the pairs "
+            "(CRYPTOBOT_SYMBOLS, or those of the form), or wait until it trades them again"
+        ) from error
     outlet_events[EXCHANGE_INFO].extra = {**found, "fetched_at": found["fetched_at"].isoformat()}
 
 
-def ingest(spans: XComArg) -> None:
-    """Wire what surrounds the planning of ``spans``: the exchange's list, the Spark job, the proof."""
+def ingest(spans: XComArg, source: str = "auto", *more: str) -> None:
+    """Wire what follows the planning of ``spans``: the check of the pairs, the Spark job, the proof.
+
+    ``source`` and ``more`` (arguments of the job) may be templates; empty ones are left out.
+    """
     submit = spark_job(
         "historical_data",
         "historical_data",
-        ["--spans", "{{ ti.xcom_pull(task_ids='plan') }}", "--report", REPORT],
+        ["--spans", "{{ ti.xcom_pull(task_ids='plan') }}", "--report", REPORT, "--source", source, *more],
         inlets=[EXCHANGE_INFO],
     )
-    chain(exchange_info(), spans, submit, publish(REPORT))
+    chain(exchange_info(spans), submit, publish(REPORT))
 
 
 @task(outlets=[HISTORICAL_DATA])
