@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -23,8 +23,8 @@ def in_order(read: Callable[[T], R], items: Iterable[T], ahead: int = READ_AHEAD
     """
     waiting = iter(items)
     first = list(islice(waiting, 2))
-    if len(first) < 2:  # nothing to read ahead: no threads
-        yield from map(read, first)
+    if ahead < 2 or len(first) < 2:  # nothing to read ahead: no threads
+        yield from map(read, chain(first, waiting))
         return
     pool = ThreadPoolExecutor(ahead, thread_name_prefix="read-ahead")
     try:

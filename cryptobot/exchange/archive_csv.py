@@ -1,9 +1,8 @@
 """The archive's CSV: with a header or not, in ms or us, parsed by the column.
 
-A field that cannot be read becomes null beside the row's text, as by REST. A row that cannot be a
-candle of the file (too few fields, no open time, an open time beside the file's own time) condemns
-the whole file: its checksum is right, so that this is what was published, and nothing else in it
-can be trusted.
+A field that is missing or cannot be read becomes null beside the row's text, as by REST. A row that
+cannot be a candle of the file (no open time, or one beside the file's own time) condemns the whole
+file: its checksum is right, so that this is what was published, and nothing in it can be trusted.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ def _by_row(data: bytes, file: ArchiveFile) -> pa.RecordBatch:
     for number, fields in enumerate(csv.reader(lines), 1):
         if number == 1 and not lines[0][:1].isdigit():
             continue
-        if len(fields) < len(WIRE) or not fields[0].isdecimal():
+        if not fields or not fields[0].isdecimal():
             raise ArchiveFileBrokenError(
                 file.symbol, file.path, f"line {number} is no candle: {lines[number - 1]!r:.100}"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -65,10 +66,10 @@ def from_rows(
 ) -> pa.RecordBatch:
     """Return rows of the wire, sorted by open time, as columns of :data:`SCHEMA`.
 
-    Numbers may be JSON's own or text. ``text`` gives the text of a row that holds a field which
-    cannot be read. Open times must be integers, in ms or us.
+    Numbers may be JSON's own or text. ``text`` gives the text of a row in which a field is missing
+    or cannot be read. Open times must be integers, in ms or us.
     """
-    values = list(zip(*rows, strict=False))
+    values = list(zip_longest(*rows)) + [(None,) * len(rows)] * len(WIRE)
     columns = {name: _READ[kind](values[i]) for i, (name, kind) in enumerate(WIRE.items())}
     unreadable = np.zeros(len(rows), bool)
     for column in columns.values():

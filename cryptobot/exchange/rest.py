@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from itertools import count
 from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self
@@ -40,6 +41,9 @@ PAGE = 1_000
 
 KLINE_FIELDS = 11
 """Fields of a candle that mean something; the wire's twelfth is unused."""
+
+_ASKS_FOR_WHOLE_ROWS = 3
+"""A row that is still cut short then is what the exchange has: it is handed over as it is."""
 
 _WEIGHTS = {"/api/v3/klines": 2, "/api/v3/aggTrades": 4, "/api/v3/exchangeInfo": 20, "/api/v3/time": 1}
 _BY_OPEN_TIME = itemgetter(0)
@@ -135,7 +139,8 @@ class RestClient:
         The span is read in windows of :data:`PAGE` candles of the grid, several at a time. Within
         a window rows are sorted by open time, stably: what the exchange repeats stands beside its
         first row. A candle that has not closed by ``now`` is left out. Candles that the exchange
-        does not have are absent; none is invented. Fields other than the open time are as sent.
+        does not have are absent; none is invented. Fields other than the open time are as sent; a row
+        that is cut short each time is so too.
 
         Raises
         ------
@@ -175,9 +180,13 @@ class RestClient:
             "endTime": window.end_ms - 1,
             "limit": PAGE,
         }
-        rows: list[Row] = self.get(
-            "/api/v3/klines", params, lambda answer: check_klines(answer, start_ms, window.end_ms)
-        )
+        answers = count(1)
+
+        def check(answer: Any) -> None:
+            whole = next(answers) <= _ASKS_FOR_WHOLE_ROWS
+            check_klines(answer, start_ms, window.end_ms, KLINE_FIELDS if whole else 1)
+
+        rows: list[Row] = self.get("/api/v3/klines", params, check)
         return rows
 
     def get(
@@ -219,15 +228,15 @@ class RestClient:
         return error
 
 
-def check_klines(rows: Any, start_ms: int = 0, end_ms: int = 2**63) -> None:
-    """Refuse what is not a list of candles that open in ``[start_ms, end_ms)``.
+def check_klines(rows: Any, start_ms: int = 0, end_ms: int = 2**63, fields: int = KLINE_FIELDS) -> None:
+    """Refuse what is not a list of candles that open in ``[start_ms, end_ms)``, of ``fields`` or more.
 
     Repeated rows, their order and the fields beside the open time are not judged here.
     """
     if not isinstance(rows, list):
         raise MalformedAnswerError(f"not a list of candles: {rows!r:.200}")
     for row in rows:
-        if type(row) is not list or len(row) < KLINE_FIELDS or type(row[0]) is not int:
+        if type(row) is not list or len(row) < fields or type(row[0]) is not int:
             raise MalformedAnswerError(f"not a candle: {row!r:.200}")
         if not start_ms <= row[0] < end_ms:
             raise MalformedAnswerError(f"candle {row[0]} is not of the range that was asked for")
@@ -235,6 +244,6 @@ def check_klines(rows: Any, start_ms: int = 0, end_ms: int = 2**63) -> None:
 
 def _has_closed(row: Row, interval: Interval, now_ms: int) -> bool:
     """Tell whether a candle has closed; the grid says so where its close time cannot be read."""
-    if type(row[6]) is int:
+    if len(row) > 6 and type(row[6]) is int:
         return milliseconds(row[6]) < now_ms
     return interval.following(interval.floor(row[0])) <= now_ms

@@ -12,13 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pyspark.sql import SparkSession
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
+from cryptobot.exchange.agg_trades import agg_trades, to_batch
 from cryptobot.exchange.windows import cut
+from cryptobot.market.instant import from_ms, to_ms
+from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
 from spark_jobs.sources import columns
 from spark_jobs.sources.options import KLINES, Asked, kind_of, read_options
@@ -56,6 +60,35 @@ class KlinesReader(DataSourceReader):
         return candle_batches(exchange, partition.span, self._asked.now)
 
 
+class AggTradesReader(DataSourceReader):
+    """Reads aggregate trades, an hour a task."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def partitions(self) -> list[InputPartition]:
+        """Return the hours of all spans, up to the exchange's now."""
+        return [SpanPartition(hour) for span in self._asked.spans for hour in hours(span, self._asked.now)]
+
+    def read(self, partition: InputPartition) -> Iterator[Any]:
+        """Yield an Arrow batch a page."""
+        if not isinstance(partition, SpanPartition):
+            raise TypeError(f"not a partition of this source: {partition!r}")
+        span = partition.span
+        exchange = client(self._asked.address, self._asked.weight_limit)
+        for rows in agg_trades(exchange, span.symbol, span.start, span.end):
+            yield to_batch(span.symbol, rows)
+
+
+def hours(span: Span, now: datetime) -> Iterator[Span]:
+    """Yield the pieces of ``span`` in each hour of the clock, up to ``now``."""
+    start, end = span.start, min(span.end, now)
+    while start < end:
+        hour_ends = from_ms(Interval.HOUR_1.following(Interval.HOUR_1.floor(to_ms(start))))
+        yield Span(span.symbol, span.interval, start, min(hour_ends, end))
+        start = hour_ends
+
+
 class BinanceSource(DataSource):
     """The source as Spark knows it."""
 
@@ -70,7 +103,8 @@ class BinanceSource(DataSource):
 
     def reader(self, schema: StructType) -> DataSourceReader:
         """Return the reader of the spans named in the options."""
-        return KlinesReader(read_options(self.options))
+        asked = read_options(self.options)
+        return KlinesReader(asked) if asked.kind == KLINES else AggTradesReader(asked)
 
 
 def register(spark: SparkSession) -> None:
