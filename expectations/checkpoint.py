@@ -1,25 +1,34 @@
-"""The checkpoints: what tasks run before anything is built from the data."""
+"""The checkpoints: what tasks run before anything is built from the data.
+
+Each stores its outcome in ``quality_results`` and shows it under ``settings.docs_dir``; where its
+``blocking`` is true, nothing may be built from the data.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from pymongo.database import Database
 
 from cryptobot.exchange.rest import RestClient
-from cryptobot.market.span import Span
+from cryptobot.market.span import Span, day_spans
 from cryptobot.settings import Settings
-from cryptobot.storage.collections import HISTORICAL_DATA, STREAMING_DATA
+from cryptobot.storage.collections import EXCHANGE_INFO, FEATURES, HISTORICAL_DATA, STREAMING_DATA
 from cryptobot.storage.database import Document
 from cryptobot.storage.job_reports import report_spans
 from cryptobot.storage.partitions import require_report
-from expectations.frames import candle_frame
+from cryptobot.storage.quality import find_result
+from expectations import exchange_info, features, historical, reconciliation
 from expectations.live import WINDOW, live_assets
-from expectations.result import QualityResult
-from expectations.suites import historical_suite
-from expectations.validation import Asset, run_assets
+from expectations.result import QualityResult, from_document
+from expectations.validation import run_assets
+
+RECONCILIATION = "reconciliation"
+
+
+class MissingResultError(LookupError):
+    """A checkpoint ended without the outcome that says whether its data may be used."""
 
 
 def run_checkpoint(
@@ -28,13 +37,13 @@ def run_checkpoint(
     spans: Sequence[Span] = (),
     *,
     report_id: str | None = None,
+    result_id: str | None = None,
 ) -> QualityResult:
     """Check candles in ``historical_data``: the given spans, or those that a job reported.
 
     With ``report_id`` the number of stored candles must also be the number that the job read.
-    One asset after the other is read and checked, so that memory is bounded by the largest.
-    The outcome is stored in ``quality_results`` and shown under ``settings.docs_dir``; where its
-    ``blocking`` is true, nothing may be built from the data.
+    One range after the other is read and checked, so that memory is bounded by the largest; where
+    :func:`is_large` holds of the reports, ``expectations/large_ranges.py`` does the same on Spark.
 
     Raises
     ------
@@ -44,13 +53,7 @@ def run_checkpoint(
     expected: list[tuple[Span, int | None]] = [(span, None) for span in spans]
     if report_id is not None:
         expected += report_spans(require_report(database, report_id))
-    with RestClient(settings.rest_url) as exchange:
-        now = exchange.server_time().replace(tzinfo=None)
-    spans_of = Counter((span.symbol, span.interval) for span, _ in expected)
-    assets = (
-        _historical_asset(database, span, rows, now, alone=spans_of[span.symbol, span.interval] == 1)
-        for span, rows in expected
-    )
+    assets = historical.assets(database, historical.checked_spans(expected), exchange_time(settings))
     return run_assets(
         settings,
         database,
@@ -58,11 +61,12 @@ def run_checkpoint(
         assets=assets,
         start=min((span.start for span, _ in expected), default=None),
         end=max((span.end for span, _ in expected), default=None),
+        result_id=result_id,
     )
 
 
 def run_streaming_checkpoint(settings: Settings, database: Database[Document]) -> QualityResult:
-    """Check what arrived in the last 15 minutes; stored and shown as by :func:`run_checkpoint`."""
+    """Check what arrived in the last 15 minutes."""
     now = datetime.now(UTC)
     return run_assets(
         settings,
@@ -74,18 +78,85 @@ def run_streaming_checkpoint(settings: Settings, database: Database[Document]) -
     )
 
 
-def _historical_asset(
-    database: Database[Document], span: Span, expected_rows: int | None, now: datetime, *, alone: bool
-) -> Asset:
-    name = f"{span.symbol}-{span.interval}"
-    if not alone:
-        name += f"-{span.start:%Y%m%dT%H%M%S}"
-    suite = historical_suite(
-        f"{HISTORICAL_DATA}-{name}",
-        span.symbol,
-        span.interval.value,
-        now=now,
-        grid_rows=span.interval.candles_between(span.start_ms, span.end_ms),
-        expected_rows=expected_rows,
+def run_features_checkpoint(
+    settings: Settings, database: Database[Document], report_id: str
+) -> QualityResult:
+    """Check the features that a run of the job ``features`` reported.
+
+    Raises
+    ------
+    MissingReportError
+        When no job wrote a report under ``report_id``.
+    """
+    report = require_report(database, report_id)
+    spans = [span for span, _ in report_spans(report)]
+    return run_assets(
+        settings,
+        database,
+        collection=FEATURES,
+        assets=features.assets(settings, database, spans),
+        start=min((span.start for span in spans), default=None),
+        end=max((span.end for span in spans), default=None),
     )
-    return Asset(name, candle_frame(database, span), suite)
+
+
+def run_reconciliation_checkpoint(
+    settings: Settings, database: Database[Document], day: str
+) -> QualityResult:
+    """Compare the live candles of a UTC day, ``YYYY-MM-DD``, with those that REST or the archive gave."""
+    spans = day_spans(settings.symbols, settings.intervals, day)
+    return run_assets(
+        settings,
+        database,
+        collection=RECONCILIATION,
+        assets=(reconciliation.asset(database, span) for span in spans),
+        start=spans[0].start,
+        end=spans[0].end,
+    )
+
+
+def run_exchange_info_checkpoint(settings: Settings, database: Database[Document]) -> QualityResult:
+    """Check what is stored of the configured pairs: trading, with their filters, and fresh."""
+    now = exchange_time(settings)
+    return run_assets(
+        settings,
+        database,
+        collection=EXCHANGE_INFO,
+        assets=[exchange_info.asset(database, settings.symbols, now)],
+        start=None,
+        end=None,
+    )
+
+
+def is_large(database: Database[Document], report_ids: Iterable[str]) -> bool:
+    """Tell whether a range of the reports is too large for memory, and is to be checked by Spark.
+
+    Raises
+    ------
+    MissingReportError
+        When no job wrote one of the reports.
+    """
+    entries = (entry for each in report_ids for entry in require_report(database, each)["spans"])
+    return any(max(entry["rows"], entry.get("stored", 0)) > historical.LARGE_ROWS for entry in entries)
+
+
+def load_result(database: Database[Document], result_id: str) -> QualityResult:
+    """Return the outcome that a checkpoint stored under ``result_id``.
+
+    Raises
+    ------
+    MissingResultError
+        When there is none: the checkpoint did not finish.
+    """
+    document = find_result(database, result_id)
+    if document is None:
+        raise MissingResultError(
+            f"no result {result_id!r} in quality_results: the checkpoint did not finish; run it again"
+        )
+    return from_document(document)
+
+
+def exchange_time(settings: Settings) -> datetime:
+    """Return the exchange's clock, aware UTC."""
+    with RestClient(settings.rest_url) as exchange:
+        return exchange.server_time()

@@ -7,7 +7,6 @@ builds them: whoever comes second waits for the lock.
 from __future__ import annotations
 
 import fcntl
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,13 +20,11 @@ from great_expectations.data_context.types.base import (
 )
 
 from cryptobot.settings import Settings
+from expectations import history
+from expectations.history import RUNS_KEPT
 
 SITE = "quality"
-RUNS_KEPT = 30
-"""Runs that the report shows of each asset; older ones are removed."""
-
 _VIEWS = "expectations.pages"
-_RENDERERS = "great_expectations.render.renderer"
 
 
 def results_dir(settings: Settings) -> Path:
@@ -47,15 +44,8 @@ def one_run(settings: Settings) -> Iterator[AbstractDataContext]:
 
 
 def prune(settings: Settings, keep: int = RUNS_KEPT) -> None:
-    """Remove all but the newest ``keep`` runs of each suite: results and pages."""
-    for suite in (entry for entry in results_dir(settings).glob("*") if entry.is_dir()):
-        runs = sorted(suite.glob("*/*"), key=lambda run: run.name, reverse=True)
-        for run in runs[keep:]:
-            page = settings.docs_dir / "validations" / run.relative_to(results_dir(settings))
-            for folder in (run, page):
-                shutil.rmtree(folder, ignore_errors=True)
-                if folder.parent.is_dir() and not any(folder.parent.iterdir()):
-                    folder.parent.rmdir()
+    """Remove all but the newest ``keep`` results of each suite, with their pages."""
+    history.prune(results_dir(settings), settings.docs_dir / "validations", keep=keep)
 
 
 def _config(docs: Path, results: Path) -> DataContextConfig:
@@ -79,10 +69,7 @@ def _config(docs: Path, results: Path) -> DataContextConfig:
                     "validations": {
                         "class_name": "DefaultSiteSectionBuilder",
                         "source_store_name": "validation_results_store",
-                        "renderer": {
-                            "module_name": _RENDERERS,
-                            "class_name": "ValidationResultsPageRenderer",
-                        },
+                        "renderer": {"module_name": _VIEWS, "class_name": "ResultItself"},
                         "view": {"module_name": _VIEWS, "class_name": "ResultPage"},
                     },
                 },

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import pandas as pd
 from great_expectations import ExpectationSuite
 from great_expectations.expectations import core as gxe
 from great_expectations.expectations.expectation import Expectation
-from great_expectations.expectations.metadata_types import FailureSeverity
 from pymongo.database import Database
 
 from cryptobot.storage.collections import STREAMING_DATA
 from cryptobot.storage.database import Document
 from cryptobot.storage.recent import Kind, received_since
-from expectations.frames import frame_of
+from expectations import terms
+from expectations.frames import PRICE_COLUMNS, VOLUME_COLUMNS, frame_of, naive
+from expectations.terms import COMPLETENESS, CRITICAL, IDENTITY, PRICES, TIMES, VOLUMES, WARNING
 from expectations.validation import Asset
 
 WINDOW = timedelta(minutes=15)
@@ -27,10 +27,10 @@ LATEST_AGE = timedelta(minutes=2)
 
 _PRICES: dict[Kind, tuple[str, ...]] = {
     "trade": ("price", "quantity"),
-    "ticker": ("open", "high", "low", "close"),
-    "kline": ("open", "high", "low", "close"),
+    "ticker": PRICE_COLUMNS,
+    "kline": PRICE_COLUMNS,
 }
-_CRITICAL, _WARNING = FailureSeverity.CRITICAL, FailureSeverity.WARNING
+_ORDER = (("high", "low"), ("high", "open"), ("high", "close"), ("open", "low"), ("close", "low"))
 
 
 def live_assets(database: Database[Document], symbols: tuple[str, ...], now: datetime) -> Iterator[Asset]:
@@ -38,45 +38,62 @@ def live_assets(database: Database[Document], symbols: tuple[str, ...], now: dat
     for kind in ("trade", "ticker", "kline"):
         columns = ("_id", "kind", "symbol", "received_at", *_PRICES[kind])
         frame = frame_of(received_since(database, kind, now - WINDOW, SAMPLE), columns)
-        frame["received_at"] = pd.to_datetime(frame["received_at"], utc=True).dt.tz_localize(None)
-        yield Asset(f"{kind}s", frame, streaming_suite(kind, symbols, now.replace(tzinfo=None)))
+        frame["received_at"] = naive(frame["received_at"])
+        yield Asset(
+            name=f"{kind}s",
+            title=f"Live {'candles' if kind == 'kline' else kind + 's'} of the last 15 minutes",
+            frame=frame,
+            rows=len(frame),
+            suite=streaming_suite(kind, symbols, now.replace(tzinfo=None), columns=set(frame.columns)),
+            start=now - WINDOW,
+            end=now,
+        )
 
 
-def streaming_suite(kind: Kind, symbols: tuple[str, ...], now: datetime) -> ExpectationSuite:
+def streaming_suite(
+    kind: Kind, symbols: tuple[str, ...], now: datetime, columns: set[str] | None = None
+) -> ExpectationSuite:
     """Return what the newest documents of a kind must be; ``now`` is UTC without a zone.
 
     Candles close as seldom as their intervals say, so that only of trades and tickers is it
-    critical when none came.
+    critical when none came. Volumes are checked where the documents have them (``columns``).
     """
-    arriving = _WARNING if kind == "kline" else _CRITICAL
-    mark = " (warning)" if kind == "kline" else ""
+    arriving = WARNING if kind == "kline" else CRITICAL
     oldest = now - (WINDOW if kind == "kline" else LATEST_AGE)
     expectations: list[Expectation] = [
-        gxe.ExpectColumnMaxToBeBetween(
+        terms.expect(
+            gxe.ExpectColumnMaxToBeBetween,
+            f"The newest came after {oldest:%Y-%m-%d %H:%M:%S}",
+            group=COMPLETENESS,
+            severity=arriving,
             column="received_at",
             min_value=oldest,
-            severity=arriving,
-            description=f"The newest came after {oldest:%Y-%m-%d %H:%M:%S}{mark}",
         ),
-        gxe.ExpectColumnDistinctValuesToEqualSet(
+        terms.expect(
+            gxe.ExpectColumnDistinctValuesToEqualSet,
+            "Every configured symbol is among them, and no other",
+            group=COMPLETENESS,
+            severity=arriving,
             column="symbol",
             value_set=list(symbols),
-            severity=arriving,
-            description=f"Every configured symbol is among them, and no other{mark}",
         ),
-        gxe.ExpectColumnValuesToBeUnique(column="_id", severity=_CRITICAL, description="Keys are unique"),
-        gxe.ExpectColumnValuesToMatchRegex(
-            column="_id", regex=rf"^{kind}\|", severity=_CRITICAL, description=f"Keys are those of a {kind}"
+        terms.unique("_id", "Keys are unique"),
+        terms.expect(
+            gxe.ExpectColumnValuesToMatchRegex,
+            f"Keys are those of a {kind}",
+            group=IDENTITY,
+            column="_id",
+            regex=rf"^{kind}\|",
         ),
-        *(
-            gxe.ExpectColumnValuesToBeBetween(
-                column=column,
-                min_value=0,
-                strict_min=True,
-                severity=_CRITICAL,
-                description=f"{column} is above zero",
-            )
-            for column in _PRICES[kind]
-        ),
+        *(terms.positive(column, group=PRICES) for column in _PRICES[kind]),
     ]
-    return ExpectationSuite(name=f"{STREAMING_DATA}-{kind}s", expectations=expectations)
+    if kind != "trade":
+        expectations += [terms.at_least(larger, smaller, group=PRICES) for larger, smaller in _ORDER]
+    if kind == "kline" and columns is not None and columns.issuperset((*VOLUME_COLUMNS, "close_time")):
+        expectations += [
+            *(terms.not_negative(column, group=VOLUMES) for column in (*VOLUME_COLUMNS, "trades")),
+            terms.at_least("volume", "taker_buy_base", group=VOLUMES),
+            terms.at_least("quote_volume", "taker_buy_quote", group=VOLUMES),
+            terms.at_least("close_time", "open_time", group=TIMES),
+        ]
+    return terms.suite_of(f"{STREAMING_DATA}-{kind}s", expectations)

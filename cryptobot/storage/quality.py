@@ -16,6 +16,11 @@ def save_result(database: Database[Document], document: dict[str, Any]) -> None:
     database[QUALITY_RESULTS].replace_one({"_id": document["_id"]}, document, upsert=True)
 
 
+def find_result(database: Database[Document], result_id: str) -> Document | None:
+    """Return the outcome that is stored under ``result_id``; None where the run did not finish."""
+    return database[QUALITY_RESULTS].find_one({"_id": result_id})
+
+
 def latest_result(database: Database[Document], checkpoint: str) -> Document | None:
     """Return the outcome of the checkpoint's newest run; None before its first."""
     return database[QUALITY_RESULTS].find_one({"checkpoint": checkpoint}, sort=[("finished_at", DESCENDING)])

@@ -33,10 +33,10 @@ def documents(symbol: str = "BTCUSDT", hours: int = HOURS) -> list[dict[str, Any
                 "low": price - 2,
                 "close": price + 1,
                 "volume": 10.0,
-                "quote_volume": 1_000.0,
+                "quote_volume": 10.0 * price,
                 "trades": 5,
                 "taker_buy_base": 4.0,
-                "taker_buy_quote": 400.0,
+                "taker_buy_quote": 4.0 * price,
                 "source": "rest",
                 "ingested_at": opened + timedelta(hours=2),
             }

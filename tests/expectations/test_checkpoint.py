@@ -10,11 +10,20 @@ import pytest
 from pymongo.database import Database
 
 from cryptobot.settings import Settings
+from cryptobot.storage.gaps import ABSENT, record_gaps
 from cryptobot.storage.job_reports import save_report
 from cryptobot.storage.partitions import MissingReportError
 from cryptobot.storage.quality import latest_result
-from expectations.checkpoint import run_checkpoint, run_streaming_checkpoint
+from expectations import history
+from expectations.checkpoint import (
+    MissingResultError,
+    is_large,
+    load_result,
+    run_checkpoint,
+    run_streaming_checkpoint,
+)
 from expectations.context import prune, results_dir
+from expectations.historical import LARGE_ROWS
 from tests.expectations.candles import HOURS, documents, whole_span
 
 Collections = Database[dict[str, Any]]
@@ -45,24 +54,85 @@ class TestOutcome:
         assert [asset["name"] for asset in document["assets"]] == ["BTCUSDT-1h", "ETHUSDT-1h"]
         assert document["range"] == {"start": whole_span().start, "end": whole_span().end}
         assert document["report_path"] == "index.html"
-        assert {"asset", "name", "column", "severity", "success", "observed"} == document["expectations"][
-            0
-        ].keys()
+        assert document["counts"] == {
+            "passed": len(document["expectations"]),
+            "critical": 0,
+            "warning": 0,
+            "info": 0,
+        }
+        fields = {"asset", "name", "column", "severity", "success", "observed", "rows"}
+        assert document["expectations"][0].keys() == fields
+        assert (
+            "of the four weeks before"
+            in document["assets"][0]["skipped"]["Comparison with the four weeks before"]
+        )
 
     def test_fewer_candles_than_the_job_read_block(self, settings: Settings, stored: Collections) -> None:
         save_report(stored, report(rows=HOURS + 1))
         result = run_checkpoint(settings, stored, report_id="run-1")
         assert result.blocking
         assert [outcome.name for outcome in result.failures] == ["Every candle that was read is stored: 49"]
+        assert result.assets[0].message == "critical: Every candle that was read is stored: 49 (48)"
         assert result.failures[0].observed == "48"
         assert (settings.docs_dir / result.report_path).is_file()
 
-    def test_a_hole_is_a_warning_and_does_not_block(self, settings: Settings, stored: Collections) -> None:
+    def test_a_hole_that_nobody_recorded_blocks(self, settings: Settings, stored: Collections) -> None:
         stored["historical_data"].delete_one({"_id": documents()[7]["_id"]})
         save_report(stored, report(rows=HOURS - 1))
         result = run_checkpoint(settings, stored, report_id="run-1")
+        assert (result.worst_severity, result.blocking) == ("critical", True)
+        assert result.failures[0].rows == [documents()[7]["_id"]]
+        assert "1 from 2026-01-01 07:00" in result.assets[0].message
+
+    def test_a_hole_of_the_exchange_warns_and_does_not_block(
+        self, settings: Settings, stored: Collections
+    ) -> None:
+        stored["historical_data"].delete_one({"_id": documents()[7]["_id"]})
+        save_report(stored, report(rows=HOURS - 1))
+        opened = whole_span().start + timedelta(hours=7)
+        hole = replace(whole_span(), start=opened, end=opened + timedelta(hours=1))
+        record_gaps(stored, whole_span(), [hole], found_by="test", state=ABSENT)
+        result = run_checkpoint(settings, stored, report_id="run-1")
         assert (result.worst_severity, result.blocking) == ("warning", False)
         assert any("1 from 2026-01-01 07:00" in outcome.observed for outcome in result.failures)
+
+    def test_what_is_kept_apart_of_the_range_is_shown(self, settings: Settings, stored: Collections) -> None:
+        opened = whole_span().start
+        entry = {
+            "symbol": "BTCUSDT", "interval": "1h", "open_time": opened, "reason": "high below low",
+            "fields": {}, "source": "rest", "found_at": opened,
+        }  # fmt: skip
+        stored["quarantine"].insert_one({"_id": "BTCUSDT|1h|0|x", **entry, "state": "open"})
+        stored["quarantine"].insert_one({"_id": "BTCUSDT|1h|0|y", **entry, "state": "resolved"})
+        result = run_checkpoint(settings, stored, [whole_span()])
+        assert [(found.severity, found.rows) for found in result.failures] == [
+            ("warning", ["BTCUSDT|1h|0|x"])
+        ]
+
+    def test_candles_unlike_those_of_the_weeks_before_warn(
+        self, settings: Settings, stored: Collections
+    ) -> None:
+        day = replace(whole_span(), start=whole_span().start + timedelta(days=1))
+        assert run_checkpoint(settings, stored, [day]).worst_severity is None
+        grown = {name: {"$multiply": [f"${name}", 1000]} for name in ("volume", "quote_volume")}
+        stored["historical_data"].update_many({"open_time": {"$gte": day.start}}, [{"$set": grown}])
+        failures = run_checkpoint(settings, stored, [day]).failures
+        assert [(found.column, found.severity) for found in failures] == [("volume", "warning")]
+
+    def test_the_outcome_is_loaded_by_its_id(self, settings: Settings, stored: Collections) -> None:
+        stored["historical_data"].delete_one({"_id": documents()[7]["_id"]})
+        result = run_checkpoint(settings, stored, [whole_span()], result_id="result-1")
+        loaded = load_result(stored, "result-1")
+        assert loaded.document() == stored["quality_results"].find_one({"_id": "result-1"})
+        assert (loaded.failures, loaded.report_path) == (result.failures, result.report_path)
+        with pytest.raises(MissingResultError, match="result-2"):
+            load_result(stored, "result-2")
+
+    def test_large_is_said_of_reports_by_their_largest_range(self, database: Collections) -> None:
+        save_report(database, report(rows=LARGE_ROWS))
+        save_report(database, report(rows=LARGE_ROWS + 1) | {"_id": "run-2"})
+        assert not is_large(database, ["run-1"])
+        assert is_large(database, ["run-1", "run-2"])
 
     def test_candles_that_the_exchange_does_not_have_are_not_asked_for(
         self, settings: Settings, database: Collections
@@ -107,6 +177,16 @@ class TestReport:
             assert len(runs) == 2
             assert runs[-1] == f"{result.run_id}"
 
+    def test_results_of_ranges_checked_once_are_limited_in_all(
+        self, settings: Settings, stored: Collections
+    ) -> None:
+        hours = [whole_span().start + timedelta(hours=hour) for hour in range(4)]
+        spans = [replace(whole_span(), start=at, end=at + timedelta(hours=1)) for at in hours]
+        run_checkpoint(settings, stored, spans)
+        pages = settings.docs_dir / "validations"
+        history.prune(results_dir(settings), pages, total=3)
+        assert len(list(results_dir(settings).rglob("*.json"))) == len(list(pages.rglob("*.html"))) == 3
+
     def test_runs_at_the_same_time_wait_for_each_other(self, settings: Settings, stored: Collections) -> None:
         runs = [
             threading.Thread(target=run_checkpoint, args=(settings, stored, [whole_span()])) for _ in range(3)
@@ -117,7 +197,7 @@ class TestReport:
             run.join(60)
         assert stored["quality_results"].count_documents({"success": True}) == 3
         index = (settings.docs_dir / "index.html").read_text()
-        assert index.count('class="outcome passed"') == 3
+        assert index.count('class="run card" data-outcome="passed"') == 3
         addresses = [part.split('"')[0] for part in index.split('href="validations/')[1:]]
         assert all((Path(settings.docs_dir) / "validations" / address).is_file() for address in addresses)
 
