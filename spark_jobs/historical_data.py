@@ -12,16 +12,18 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import get_args
+from functools import partial
+from typing import Literal, get_args
 
 from py4j.protocol import Py4JError
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
 
 from cryptobot.exchange.errors import ExchangeError
 from cryptobot.exchange.rest import RestClient
-from cryptobot.market.span import Span, load_spans
+from cryptobot.market.span import Span, dump_spans, load_spans
 from cryptobot.settings import Settings, settings
 from cryptobot.spark.failure import cause_of
 from cryptobot.spark.session import spark_session
@@ -30,11 +32,12 @@ from cryptobot.storage.database import Document, connect
 from cryptobot.storage.job_reports import save_report
 from spark_jobs import sources
 from spark_jobs.completeness import slots
-from spark_jobs.ingestion import CandlesLostError, Ingestion, Source
+from spark_jobs.ingestion import CandlesLostError, Ingestion
 from spark_jobs.plan import CHUNK_CANDLES, Plan, chunks, make_plan
 from spark_jobs.tally import FIGURES, Tally, total
 
 JOB = "historical_data"
+Source = Literal["rest", "archive", "auto"]
 
 
 def run(
@@ -60,8 +63,9 @@ def run(
         try:
             sources.register(spark)
             spark_ready = time.monotonic()
-            work = Ingestion(spark, settings, database, plan, source, report_id, overwrite)
-            tallies = _ingest(work, chunk_candles)
+            read = partial(read_source, spark, settings, plan, source)
+            work = Ingestion(spark, settings, database, read, plan.now, report_id, overwrite)
+            tallies = _ingest(work, plan.spans, chunk_candles)
         finally:
             spark.stop()
     timings = {
@@ -72,10 +76,25 @@ def run(
     return _report(database, plan, tallies, report_id, source, overwrite, started_at, timings)
 
 
-def _ingest(work: Ingestion, chunk_candles: int) -> list[Tally]:
-    expected = sum(slots(span) for span in work.plan.spans)
+def read_source(
+    spark: SparkSession, settings: Settings, plan: Plan, source: Source, spans: Sequence[Span]
+) -> DataFrame:
+    """Return the rows of ``spans`` as the exchange's REST interface or its archive has them."""
+    reader = spark.read.format("binance" if source == "rest" else "binance_archive").options(
+        address=settings.rest_url,
+        spans=dump_spans(spans),
+        now=plan.now.isoformat(),
+        weight_limit=plan.weight_limit,
+    )
+    if source != "rest":
+        reader = reader.options(archive=settings.archive_url, mode=source)
+    return reader.load()
+
+
+def _ingest(work: Ingestion, spans: Sequence[Span], chunk_candles: int) -> list[Tally]:
+    expected = sum(slots(span) for span in spans)
     tallies: list[Tally] = []
-    for chunk in chunks(work.plan.spans, chunk_candles):
+    for chunk in chunks(spans, chunk_candles):
         tallies += work.chunk(chunk)
         reached = chunk[-1]
         rows = sum(tally.rows for tally in tallies)
@@ -84,7 +103,7 @@ def _ingest(work: Ingestion, chunk_candles: int) -> list[Tally]:
             f" {rows:,} of {expected:,} candles",
             flush=True,
         )
-    return [total(span, tallies) for span in work.plan.spans]
+    return [total(span, tallies) for span in spans]
 
 
 def _report(

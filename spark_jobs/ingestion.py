@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
+from py4j.protocol import Py4JError
 from pymongo.database import Database
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
@@ -13,17 +15,19 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
 from cryptobot.market.instant import from_ms
-from cryptobot.market.span import Span, dump_spans
+from cryptobot.market.span import Span
 from cryptobot.settings import Settings
 from cryptobot.storage import candles, quarantine
 from cryptobot.storage.collections import HISTORICAL_DATA
 from cryptobot.storage.database import Document
 from spark_jobs import cleaning, writing
 from spark_jobs.completeness import chart
-from spark_jobs.plan import Chunk, Plan, joined
+from spark_jobs.plan import Chunk, joined
 from spark_jobs.tally import Tally, counted, observed, tallies
 
-Source = Literal["rest", "archive", "auto"]
+Reader = Callable[[Sequence[Span]], DataFrame]
+"""Gives the rows of spans as a source has them."""
+
 ATTEMPTS = 5
 TIMES = ("open_time", "close_time")
 _REMOVED_BATCH = 1_000
@@ -48,8 +52,8 @@ class Ingestion:
     spark: SparkSession
     settings: Settings
     database: Database[Document]
-    plan: Plan
-    source: Source
+    read: Reader
+    now: datetime
     report_id: str
     overwrite: bool = False
 
@@ -77,7 +81,7 @@ class Ingestion:
         rows, observation = observed(self._cleaned(spans), spans)
         try:
             writing.insert(_sound(rows), self.settings)
-        except PySparkException as error:
+        except (PySparkException, Py4JError) as error:
             if not writing.met_another_run(error):
                 raise
             return self._reconcile(spans)
@@ -121,7 +125,7 @@ class Ingestion:
             before = [candles.count(self.database, span) for span in spans]
             try:
                 changes = self._apply(rows, spans, insert=attempt < ATTEMPTS)
-            except PySparkException as error:
+            except (PySparkException, Py4JError) as error:
                 if attempt == ATTEMPTS or not writing.met_another_run(error):
                     raise
                 continue
@@ -195,27 +199,7 @@ class Ingestion:
             strays.unpersist()
 
     def _cleaned(self, spans: Sequence[Span]) -> DataFrame:
-        return cleaning.clean(self._read(spans), spans, self.plan.now)
-
-    def _read(self, spans: Sequence[Span]) -> DataFrame:
-        options: dict[str, Any] = {
-            "address": self.settings.rest_url,
-            "spans": dump_spans(spans),
-            "now": self.plan.now.isoformat(),
-            "weight_limit": self.plan.weight_limit,
-        }
-        if self.source == "rest":
-            return _as_agreed(self.spark.read.format("binance").options(**options).load())
-        options |= {"archive": self.settings.archive_url, "mode": self.source}
-        return _as_agreed(self.spark.read.format("binance_archive").options(**options).load())
-
-
-def _as_agreed(frame: DataFrame) -> DataFrame:
-    if "repeat" in frame.columns:
-        return frame
-    return frame.select(
-        "*", F.lit("rest").alias("source"), F.lit(0).alias("repeat"), F.lit(None).cast("string").alias("raw")
-    )
+        return cleaning.clean(self.read(spans), spans, self.now)
 
 
 def _sound(rows: DataFrame) -> DataFrame:

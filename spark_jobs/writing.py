@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import reduce
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
@@ -145,7 +144,7 @@ def _same() -> Column:
     )
 
 
-def met_another_run(error: PySparkException) -> bool:
+def met_another_run(error: BaseException) -> bool:
     """Tell whether a write failed because a candle is stored by now: another run is at work there."""
     return _DUPLICATE_KEY in full_text(error)
 
