@@ -57,7 +57,7 @@ class Asset:
     end: datetime | None = None
     skipped: dict[str, str] = field(default_factory=dict)
     engine: Literal["pandas", "spark"] = "pandas"
-    release: Callable[[], None] = lambda: None
+    release: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)
