@@ -24,6 +24,9 @@ _MINUTE = 60
 _SPREAD_SECONDS = 0.25
 """Not all processes go on in one instant after a wait."""
 
+_FADING = 0.75
+"""What is left, after each answer, of the most that others were seen to send within one."""
+
 
 class Turn:
     """One request that the pace has let go; :meth:`answered` tells it what the exchange counted."""
@@ -63,7 +66,7 @@ class Pace:
         self._used = 0
         self._under_way = 0
         self._sent = 0
-        self._others = 0
+        self._others = limit * (1 - SHARE)
 
     @contextmanager
     def turn(self, weight: int) -> Iterator[Turn]:
@@ -133,7 +136,7 @@ class Pace:
             used = int(headers.get(USED_WEIGHT, 0))
             if minute == self._minute and self._known:
                 foreign = used - turn.seen - (self._sent - turn.mine)
-                self._others = max(foreign, self._others // 2)
+                self._others = max(foreign, self._others * _FADING)
                 used = max(used, self._used)
             self._known = turn.counted = True
             self._minute, self._used = minute, used

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from cryptobot.market import Interval, Span
 from cryptobot.market.instant import from_ms, to_ms
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
 MINUTE_MS = 60_000
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -30,9 +32,15 @@ def span_of(minutes: int) -> Span:
 class Exchange:
     """Serves one-minute candles from ``START`` on, after the answers that a test puts before."""
 
-    def __init__(self, *before: httpx.Response | Exception, missing: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        *before: httpx.Response | Exception,
+        missing: frozenset[int] = frozenset(),
+        off_grid: frozenset[int] = frozenset(),
+    ) -> None:
         self.before = list(before)
         self.missing = missing
+        self.off_grid = off_grid
         self.requests: list[dict[str, str]] = []
         self.waits: list[float] = []
 
@@ -45,14 +53,15 @@ class Exchange:
             return first
         start, end = int(request.url.params["startTime"]), int(request.url.params["endTime"])
         opens = range(-(-start // MINUTE_MS) * MINUTE_MS, end + 1, MINUTE_MS)
-        rows = [row(at) for at in opens if at not in self.missing]
+        extra = {at for at in self.off_grid if start <= at <= end}
+        rows = [row(at) for at in sorted({*opens} - self.missing | extra)]
         return httpx.Response(200, content=orjson.dumps(rows[: int(request.url.params["limit"])]))
 
     def client(self) -> RestClient:
         transport = httpx.MockTransport(self.answer)
         return RestClient("http://exchange", transport=transport, sleep=self.waits.append)
 
-    def opens(self, span: Span, now: datetime = datetime(2027, 1, 1, tzinfo=UTC)) -> list[int]:
+    def opens(self, span: Span, now: datetime = NOW) -> list[int]:
         with self.client() as client:
             return [int(item[0]) for page in client.klines(span, now) for item in page]
 
@@ -77,6 +86,43 @@ class TestPages:
         now = START + timedelta(minutes=10, milliseconds=milliseconds)
         assert len(Exchange().opens(span_of(60), now)) == closed
 
+    def test_windows_are_read_ahead_and_arrive_in_order(self) -> None:
+        exchange, both = Exchange(), threading.Barrier(2, timeout=30)
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if int(request.url.params["startTime"]) > to_ms(START):  # the first of all goes alone
+                both.wait()
+            page = exchange.answer(request)
+            page.headers["Date"] = "Thu, 01 Jan 2026 00:00:00 GMT"  # no minute ends meanwhile
+            return page
+
+        with RestClient("http://exchange", transport=httpx.MockTransport(answer), ahead=2) as client:
+            pages = list(client.klines(span_of(5 * PAGE - 1), NOW))
+        assert [page[0][0] for page in pages] == [to_ms(START) + i * PAGE * MINUTE_MS for i in range(5)]
+
+    def test_candles_off_the_grid_fill_more_than_a_page(self) -> None:
+        off_grid = frozenset(to_ms(START) + i * MINUTE_MS + 7 for i in (3, 4, PAGE - 1, 2 * PAGE - 1))
+        opens = Exchange(off_grid=off_grid).opens(span_of(2 * PAGE))
+        assert len(opens) == 2 * PAGE + 4
+        assert opens == sorted(opens)
+
+    def test_repeated_and_disordered_rows_are_kept_in_order_of_open_time(self) -> None:
+        at = to_ms(START)
+        rows = [row(at + MINUTE_MS), row(at), row(at + MINUTE_MS), row(at + 2 * MINUTE_MS)]
+        opens = Exchange(httpx.Response(200, content=orjson.dumps(rows))).opens(span_of(3))
+        assert opens == [at, at + MINUTE_MS, at + MINUTE_MS, at + 2 * MINUTE_MS]
+
+    def test_nothing_is_asked_of_the_future(self) -> None:
+        exchange = Exchange()
+        assert exchange.opens(span_of(5 * PAGE), START + timedelta(minutes=10)) != []
+        assert len(exchange.requests) == 1
+        assert exchange.opens(span_of(5), START) == []
+
+    def test_a_close_time_that_cannot_be_read_leaves_the_grid_to_say_what_has_closed(self) -> None:
+        rows = [[*row(at)[:6], "soon", *row(at)[7:]] for at in (to_ms(START), to_ms(START) + MINUTE_MS)]
+        exchange = Exchange(httpx.Response(200, content=orjson.dumps(rows)))
+        assert exchange.opens(span_of(2), START + timedelta(seconds=90)) == [to_ms(START)]
+
 
 class TestPatience:
     @pytest.mark.parametrize(
@@ -95,6 +141,14 @@ class TestPatience:
         exchange = Exchange(trouble, trouble)
         assert len(exchange.opens(span_of(3))) == 3
         assert len(exchange.waits) == 2
+
+    def test_a_row_that_stays_cut_short_is_handed_over_as_it_is(self) -> None:
+        body = orjson.dumps([row(to_ms(START)), row(to_ms(START) + MINUTE_MS)[:4]])
+        exchange = Exchange(*[httpx.Response(200, content=body)] * 4)
+        with exchange.client() as client:
+            (page,) = client.klines(span_of(2), NOW)
+        assert [len(fields) for fields in page] == [12, 4]
+        assert len(exchange.requests) == 4
 
     def test_retry_after_is_obeyed(self) -> None:
         exchange = Exchange(httpx.Response(429, headers={"Retry-After": "7"}))
