@@ -65,7 +65,7 @@ def run(
             spark_ready = time.monotonic()
             read = partial(read_source, spark, settings, plan, source)
             work = Ingestion(spark, settings, database, read, plan.now, report_id, overwrite)
-            tallies = _ingest(work, plan.spans, chunk_candles)
+            tallies = ingest(work, plan.spans, chunk_candles)
         finally:
             spark.stop()
     timings = {
@@ -91,7 +91,8 @@ def read_source(
     return reader.load()
 
 
-def _ingest(work: Ingestion, spans: Sequence[Span], chunk_candles: int) -> list[Tally]:
+def ingest(work: Ingestion, spans: Sequence[Span], chunk_candles: int = CHUNK_CANDLES) -> list[Tally]:
+    """Bring ``spans`` into the collection chunk by chunk, telling how far it is; return a tally of each."""
     expected = sum(slots(span) for span in spans)
     tallies: list[Tally] = []
     for chunk in chunks(spans, chunk_candles):

@@ -48,7 +48,7 @@ def submit(app_settings: Settings, replay_url: str) -> Submit:
             str(Path(pyspark.__path__[0]) / "bin" / "spark-submit"), "--master", "local[2]",
             *(part for name, value in conf.items() for part in ("--conf", f"{name}={value}")),
             str(ROOT / "spark_jobs" / "historical_data.py"),
-            "--spans", dump_spans(spans), "--report", report,
+            "--spans", dump_spans(spans), "--report", report, "--source", "rest",
         ]  # fmt: skip
         environment = {
             **os.environ,
@@ -93,7 +93,7 @@ def assert_holds(database: Database[dict[str, Any]], truth: dict[str, Kline]) ->
 
 
 @pytest.mark.timeout(600)
-def test_the_collection_holds_exactly_the_record_and_a_stray_candle_fails_the_next_run(
+def test_the_collection_holds_exactly_the_record_and_a_second_run_touches_nothing(
     submit: Submit, database: Database[dict[str, Any]], shared_data: Path
 ) -> None:
     spans = [everything("BTCUSDT"), everything("ETHUSDT")]
@@ -102,10 +102,17 @@ def test_the_collection_holds_exactly_the_record_and_a_stray_candle_fails_the_ne
 
     done = submit(spans, "first")
     assert done.returncode == 0, done.stderr[-2_000:]
+    assert "historical_data: ETHUSDT 1m to 2025-11-01 04:22: 8,640 of 8,640 candles" in done.stdout
     assert_holds(database, truth)
     report = find_report(database, "first")
     assert report is not None
-    assert report["rows"] == 8_640
+    assert (report["source"], report["rows"], report["inserted"], report["missing"]) == (
+        "rest",
+        8_640,
+        8_640,
+        0,
+    )
+    assert report["timings"].keys() == {"plan_s", "spark_start_s", "ingest_s"}
     assert report_spans(report) == [
         (Span(symbol, Interval.MINUTE_1, RECORD_START, RECORD_END), 4_320)
         for symbol in ("BTCUSDT", "ETHUSDT")
@@ -116,15 +123,18 @@ def test_the_collection_holds_exactly_the_record_and_a_stray_candle_fails_the_ne
     stray = database["historical_data"].find_one({"symbol": "BTCUSDT"})
     assert stray is not None
     stray |= {"_id": "stray", "open_time": datetime(2025, 10, 30, 0, 0, 30, tzinfo=UTC)}
+    stray["close_time"] = stray["open_time"]
     database["historical_data"].insert_one(stray)
+    before = list(database["historical_data"].find().sort("_id"))
     done = submit(spans, "again")
-    assert done.returncode != 0
-    last = done.stdout.splitlines()[-1]  # spark-submit hands both streams of the program to its output
-    assert last.startswith("historical_data failed: BTCUSDT 1m from 2025-10-29T04:22:00")
-    assert last.endswith("the exchange gave 4320 candles, but historical_data holds 4321")
-    assert find_report(database, "again") is None
-    database["historical_data"].delete_one({"_id": "stray"})
-    assert_holds(database, truth)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert list(database["historical_data"].find().sort("_id")) == before
+    again = find_report(database, "again")
+    assert again is not None
+    assert [(entry["rows"], entry["unchanged"], entry["stored"]) for entry in again["spans"]] == [
+        (4_320, 4_320, 4_321),
+        (4_320, 4_320, 4_320),
+    ]
 
 
 def test_an_exchange_that_is_away_fails_with_one_clear_line(
