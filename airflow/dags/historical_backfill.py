@@ -77,7 +77,7 @@ with DAG(
             title="Overwrite",
             description="Off: candles that are stored already stay, unless the exchange has corrected them. "
             "On: the range becomes exactly what the source has; every candle is written anew, and stored "
-            "ones that the source does not have are removed. What changes is logged in `corrections`.",
+            "ones that the source does not have are removed. Each change is logged in corrections.",
         ),
     },
     **dag_defaults("market", deadline=timedelta(hours=6)),

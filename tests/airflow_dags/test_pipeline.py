@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -142,3 +144,47 @@ def test_jobs_reach_mongodb_by_airflows_connection(monkeypatch: pytest.MonkeyPat
     uri = f"mongodb://reader:{escaped}@one.example:27017,two.example:27017/?replicaSet=rs0&tls=true"
     assert mongo_uri() == uri
     assert product_settings().mongo_uri.get_secret_value() == uri
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (
+            ["26/11/22 WARN starting", "historical_data failed: no archive", "closing"],
+            "historical_data failed: no archive",
+        ),
+        (
+            ["Exception in thread main", "java.lang.OutOfMemoryError: Java heap space"],
+            "OutOfMemoryError: Java heap space",
+        ),
+    ],
+    ids=["by the job", "by Spark"],
+)
+def test_a_spark_job_that_fails_says_why_rather_than_how_it_was_called(
+    output: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.connections import SparkJobFailedError, spark_job
+
+    submit = tmp_path / "spark-submit"
+    submit.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in output) + "exit 1\n")
+    submit.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(SparkJobFailedError) as failed:
+        spark_job("historical_data", "historical_data", ["--spans", "[]"]).execute({})
+    assert str(failed.value).endswith(told)
+    assert "spark-submit" not in str(failed.value)
+
+
+def test_an_argument_whose_template_is_empty_is_not_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.connections import spark_job
+
+    submit = tmp_path / "spark-submit"
+    submit.write_text(f'#!/bin/sh\nfor each in "$@"; do echo "$each" >> {tmp_path}/said; done\n')
+    submit.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    spark_job("historical_data", "historical_data", ["--source", "auto", ""]).execute({})
+    said = (tmp_path / "said").read_text().split("\n")
+    assert said[said.index("--source") :] == ["--source", "auto", ""]  # the last is the end of the file
+    assert said[said.index("--master") + 1] == "local[*]"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk.exceptions import AirflowException
 
 from cryptobot.settings import ROOT, Settings
 
@@ -51,13 +52,18 @@ def product_settings() -> Settings:
     return Settings(mongo_uri=SecretStr(mongo_uri()))
 
 
+class SparkJobFailedError(AirflowException):
+    """A program that was submitted to Spark failed; the message is the program's own last word."""
+
+
 class SparkJob(SparkSubmitOperator):
     """Submits a program of the product; an argument that its template left empty is not passed."""
 
     def execute(self, context: Any) -> None:
         """Submit the program and wait for its end; fails when it fails."""
         self.application_args = [argument for argument in self.application_args or [] if argument]
-        super().execute(context)
+        with _told_briefly():
+            super().execute(context)
 
 
 def spark_job(task_id: str, job: str, arguments: Sequence[str], **operator: Any) -> SparkJob:
@@ -80,7 +86,19 @@ def run_on_spark(program: Path, arguments: Sequence[str], *, task: Any) -> None:
 
     hook = SparkSubmitHook(application_args=[*arguments], **_submission(program.stem, mongo_uri()))
     task.on_kill = hook.on_kill
-    hook.submit(str(program))
+    with _told_briefly():
+        hook.submit(str(program))
+
+
+@contextlib.contextmanager
+def _told_briefly() -> Iterator[None]:
+    """Let a failed submission say why the program failed, rather than how it was called."""
+    try:
+        yield
+    except AirflowException as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = [line for line in lines if " failed: " in line]
+        raise SparkJobFailedError((said or lines or [repr(error)])[-1]) from error
 
 
 def _submission(name: str, database: str) -> dict[str, Any]:
