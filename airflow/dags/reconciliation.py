@@ -95,12 +95,13 @@ with DAG(
         The day is compared anew, so that after a repair this task alone is to be cleared.
         """
         from cryptobot.storage.reconciliation import reconcile, summary
-        from expectations.checkpoint import run_reconciliation_checkpoint
 
         settings = product_settings()
         with product_database() as database:
             outcome = summary(reconcile(settings, database, day))
             if outcome["state"] != "no live data":
+                from expectations.checkpoint import run_reconciliation_checkpoint
+
                 outcome |= judged([run_reconciliation_checkpoint(settings, database, day)])
         outlet_events[RECONCILIATION].extra = outcome
         return outcome
