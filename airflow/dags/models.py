@@ -11,6 +11,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, chain, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from cryptobot.market import Interval
 from cryptobot.settings import settings
 from pipeline.assets import BACKTESTS, FEATURES, MODELS
 from pipeline.connections import product_database, product_settings, spark_job
@@ -28,16 +29,22 @@ with DAG(
     def plan(*, triggering_asset_events) -> str:
         """Return the instant up to which the models may know the market, ISO.
 
-        Models learn from candles of one interval; features of others are nothing new to them.
+        Models learn from candles of one interval; features of others are nothing new to them. When days
+        of long ago were made or repaired, models learn from them together with all that came after.
         """
+        from cryptobot.features import FEATURE_SET
+        from cryptobot.storage.features import known_until
+
         made = covered(announced(triggering_asset_events))
-        interval = product_settings().signal_interval
+        symbols, interval = product_settings().symbols, product_settings().signal_interval
         if interval not in made["intervals"]:
             raise AirflowSkipException(
                 f"Features were made of {', '.join(made['intervals'])}; models learn from {interval} "
                 "(CRYPTOBOT_SIGNAL_INTERVAL): there is nothing new to train on"
             )
-        return made["to"]
+        with product_database() as database:
+            known = known_until(database, symbols, Interval(interval), FEATURE_SET.version)
+        return max(made["to"], known.isoformat() if known else "")
 
     @task(outlets=[MODELS, BACKTESTS])
     def publish(report_id: str, as_of: str, *, outlet_events) -> dict:

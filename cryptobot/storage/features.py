@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
 from cryptobot.features.feature_set import FeatureSet
+from cryptobot.market.instant import from_ms, to_ms
+from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
 from cryptobot.storage.collections import FEATURES
 from cryptobot.storage.database import Document
@@ -19,6 +22,24 @@ from cryptobot.storage.database import Document
 def count(database: Database[Document], span: Span, version: str) -> int:
     """Return how many candles of the span have features of ``version``."""
     return database[FEATURES].count_documents(_within(span, version))
+
+
+def known_until(
+    database: Database[Document], symbols: Iterable[str], interval: Interval, version: str
+) -> datetime | None:
+    """Return the end of the newest candle that has features, of any of ``symbols``; None without any."""
+    newest = [
+        document["open_time"]
+        for symbol in symbols
+        if (
+            document := database[FEATURES].find_one(
+                {"symbol": symbol, "interval": interval.value, "version": version},
+                {"open_time": 1},
+                sort=[("open_time", DESCENDING)],
+            )
+        )
+    ]
+    return from_ms(interval.following(to_ms(max(newest)))) if newest else None
 
 
 def load(database: Database[Document], span: Span, feature_set: FeatureSet) -> pd.DataFrame:

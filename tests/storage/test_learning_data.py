@@ -45,5 +45,8 @@ def test_features_are_read_in_order_with_nulls_as_nan(database: Store) -> None:
     assert found["open_time"].tolist() == [START + i * timedelta(minutes=15) for i in range(3)]
     np.testing.assert_array_equal(found["return_4"], [np.nan, 1, 2])
     assert features.count(database, span, FEATURE_SET.version) == 3
+    known = features.known_until(database, ["BTCUSDT", "ETHUSDT"], Interval.MINUTE_15, FEATURE_SET.version)
+    assert known == START + timedelta(minutes=90)
+    assert features.known_until(database, ["ETHUSDT"], Interval.MINUTE_15, FEATURE_SET.version) is None
     empty = Span("ETHUSDT", Interval.MINUTE_15, START, START + timedelta(hours=1))
     assert features.load(database, empty, FEATURE_SET).shape == (0, 41)
