@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pyspark.sql import SparkSession
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
@@ -105,8 +104,3 @@ class BinanceSource(DataSource):
         """Return the reader of the spans named in the options."""
         asked = read_options(self.options)
         return KlinesReader(asked) if asked.kind == KLINES else AggTradesReader(asked)
-
-
-def register(spark: SparkSession) -> None:
-    """Make ``format("binance")`` known to ``spark``."""
-    spark.dataSource.register(BinanceSource)

@@ -1,28 +1,8 @@
+"""The one line that says why a job failed."""
+
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-import pytest
-
-from cryptobot.market import Interval, Span
 from cryptobot.spark.failure import cause_of
-from spark_jobs.plan import disjoint
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def minutes(start: int, end: int, symbol: str = "BTCUSDT") -> Span:
-    return Span(symbol, Interval.MINUTE_1, START + timedelta(minutes=start), START + timedelta(minutes=end))
-
-
-class TestDisjoint:
-    def test_adjacent_spans_and_other_symbols_pass(self) -> None:
-        spans = [minutes(10, 20), minutes(0, 10), minutes(5, 15, "ETHUSDT")]
-        assert disjoint(spans) == [minutes(0, 10), minutes(10, 20), minutes(5, 15, "ETHUSDT")]
-
-    def test_overlapping_spans_are_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"BTCUSDT 1m.*overlap"):
-            disjoint([minutes(0, 10), minutes(9, 20)])
 
 
 class TestCauseOf:
