@@ -141,7 +141,7 @@ class TestAuto:
     def test_the_last_two_days_come_by_rest(self, exchange: Offline) -> None:
         now = datetime(2023, 3, 20, 7, 30, tzinfo=UTC)
         read = table(reader(exchange, QUARTER, now=now, mode="auto"))
-        sources = dict(
+        by_time = dict(
             zip(read.column("open_time").to_pylist(), read.column("source").to_pylist(), strict=True)
         )
         newest_file = datetime(2023, 3, 17, 23, tzinfo=UTC)
