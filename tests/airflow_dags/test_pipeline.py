@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from cryptobot.settings import ROOT
 
 API = "http://api.example"
 
@@ -188,3 +191,27 @@ def test_an_argument_whose_template_is_empty_is_not_passed(
     said = (tmp_path / "said").read_text().split("\n")
     assert said[said.index("--source") :] == ["--source", "auto", ""]  # the last is the end of the file
     assert said[said.index("--master") + 1] == "local[*]"
+
+
+def test_a_large_range_is_checked_on_spark_and_its_outcome_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from expectations import checkpoint
+    from pipeline import quality
+
+    submit = tmp_path / "spark-submit"
+    submit.write_text(f'#!/bin/sh\nfor each in "$@"; do echo "$each" >> {tmp_path}/said; done\n')
+    submit.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(quality, "product_database", lambda: contextlib.nullcontext("database"))
+    monkeypatch.setattr(checkpoint, "is_large", lambda _, reports: reports == ["a", "b"])
+    monkeypatch.setattr(checkpoint, "load_result", lambda _, name: SimpleNamespace(name=name))
+    task = SimpleNamespace(on_kill=None)
+    ti = SimpleNamespace(dag_id="validated", run_id="run-1", try_number=2, task=task)
+    (result,) = quality.validated(["a", "b"], ti)
+    assert result.name == "validated|run-1|2"
+    said = (tmp_path / "said").read_text().splitlines()
+    assert said[-5:] == [
+        str(ROOT / "expectations" / "large_ranges.py"), "--reports", "a,b", "--result", "validated|run-1|2"
+    ]  # fmt: skip
+    assert callable(task.on_kill)
