@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import httpx
 import orjson
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
 from cryptobot.exchange.errors import ExchangeUnavailableError, RequestRefusedError
@@ -16,7 +16,12 @@ from cryptobot.exchange.errors import ExchangeUnavailableError, RequestRefusedEr
 T = TypeVar("T")
 Sleep = Callable[[float], None]
 
-ATTEMPTS = 10
+ATTEMPTS = 12
+"""Failures after which asking again is given up; refusals for a named time are not counted as such."""
+
+LONGEST_PATIENCE_SECONDS = 600.0
+"""How long refusals for a named time are put up with, all together."""
+
 LONGEST_WAIT_SECONDS = 180.0
 """A longer wait than this asked for by the exchange (a ban) is an error, not a pause."""
 
@@ -28,11 +33,15 @@ _BACKOFF = wait_random_exponential(multiplier=0.2, max=10)
 
 
 class TransientError(Exception):
-    """Asking again may help, after ``wait`` seconds where the server named a time."""
+    """Asking again may help, after ``wait`` seconds where the server named a time.
 
-    def __init__(self, message: str, wait: float | None = None) -> None:
+    ``held`` says that whoever lets requests go waits for that time by itself.
+    """
+
+    def __init__(self, message: str, wait: float | None = None, *, held: bool = False) -> None:
         super().__init__(message)
         self.wait = wait
+        self.held = held
 
 
 def patiently(ask: Callable[[], T], what: str, sleep: Sleep = time.sleep) -> T:
@@ -41,27 +50,51 @@ def patiently(ask: Callable[[], T], what: str, sleep: Sleep = time.sleep) -> T:
     Raises
     ------
     ExchangeUnavailableError
-        After :data:`ATTEMPTS`; it names ``what`` and the last reason.
+        After :data:`ATTEMPTS` or :data:`LONGEST_PATIENCE_SECONDS`; it names ``what``, how often it
+        was asked and the last reason.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(TransientError),
         wait=_wait,
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=_Limit(),
         sleep=lambda seconds: sleep(seconds) if seconds > 0 else None,
         reraise=True,
     )
     try:
         return retrying(ask)
     except TransientError as error:
+        attempts = retrying.statistics["attempt_number"]
         raise ExchangeUnavailableError(
-            f"{what} gave no usable answer in {ATTEMPTS} attempts; the last: {error}"
+            f"{what} gave no usable answer in {attempts} attempts; the last: {error}"
         ) from error
 
 
+class _Limit:
+    """When to give up: counts what failed, and adds up what the server asked to wait."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._waited = 0.0
+
+    def __call__(self, state: RetryCallState) -> bool:
+        error = _error(state)
+        if error is None or error.wait is None:
+            self._failures += 1
+        else:
+            self._waited += max(error.wait, 1.0)
+        return self._failures >= ATTEMPTS or self._waited > LONGEST_PATIENCE_SECONDS
+
+
 def _wait(state: RetryCallState) -> float:
+    error = _error(state)
+    if error is None or error.wait is None:
+        return _BACKOFF(state)
+    return 0.0 if error.held else error.wait
+
+
+def _error(state: RetryCallState) -> TransientError | None:
     error = state.outcome.exception() if state.outcome else None
-    named = error.wait if isinstance(error, TransientError) else None
-    return _BACKOFF(state) if named is None else named
+    return error if isinstance(error, TransientError) else None
 
 
 def retry_after(response: httpx.Response) -> float | None:

@@ -19,22 +19,12 @@ import orjson
 from cryptobot.exchange.ahead import READ_AHEAD, in_order
 from cryptobot.exchange.errors import ExchangeError, KlinesUnavailableError, MalformedAnswerError
 from cryptobot.exchange.pace import DEFAULT_LIMIT, Pace
-from cryptobot.exchange.patience import (
-    ATTEMPTS,
-    LONGEST_WAIT_SECONDS,
-    TIMEOUT,
-    TransientError,
-    failure,
-    patiently,
-    retry_after,
-)
+from cryptobot.exchange.patience import TIMEOUT, TransientError, failure, patiently, retry_after
 from cryptobot.exchange.windows import cut
 from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.market.interval import Interval
 from cryptobot.market.kline import milliseconds
 from cryptobot.market.span import Span
-
-__all__ = ["ATTEMPTS", "LONGEST_WAIT_SECONDS", "PAGE", "RestClient", "Row"]
 
 PAGE = 1_000
 """Rows of one answer of klines or aggTrades, at most."""
@@ -224,7 +214,7 @@ class RestClient:
         error, wait = failure(response), retry_after(response)
         if isinstance(error, TransientError) and wait is not None:
             self._pace.hold(wait)
-            return TransientError(str(error), wait=0)
+            return TransientError(str(error), wait, held=True)
         return error
 
 

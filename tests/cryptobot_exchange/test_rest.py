@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from cryptobot.exchange.errors import ExchangeUnavailableError, KlinesUnavailableError, RequestRefusedError
-from cryptobot.exchange.rest import ATTEMPTS, PAGE, RestClient
+from cryptobot.exchange.patience import ATTEMPTS, LONGEST_PATIENCE_SECONDS
+from cryptobot.exchange.rest import PAGE, RestClient
 from cryptobot.market import Interval, Span
 from cryptobot.market.instant import from_ms, to_ms
 
@@ -155,6 +156,14 @@ class TestPatience:
         assert len(exchange.opens(span_of(3))) == 3
         (waited,) = exchange.waits
         assert 7 <= waited < 7.5
+
+    def test_a_storm_of_refusals_is_outlasted_but_not_for_ever(self) -> None:
+        storm = [httpx.Response(429, headers={"Retry-After": "1"})] * (3 * ATTEMPTS)
+        assert len(Exchange(*storm).opens(span_of(3))) == 3
+        endless = Exchange(*[httpx.Response(429, headers={"Retry-After": "100"})] * 20)
+        with pytest.raises(KlinesUnavailableError, match="HTTP 429, retry after 100 s"):
+            endless.opens(span_of(3))
+        assert sum(endless.waits) > LONGEST_PATIENCE_SECONDS - 1
 
     def test_a_long_ban_fails_at_once_and_says_how_long(self) -> None:
         exchange = Exchange(httpx.Response(418, headers={"Retry-After": "7200"}))
