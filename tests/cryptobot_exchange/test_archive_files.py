@@ -11,16 +11,21 @@ from hypothesis import strategies as st
 
 from cryptobot.exchange.archive_files import LAG, Period, cover, has_days, split
 from cryptobot.market import Interval, Span
-from cryptobot.market.instant import from_ms
 
 DAY = timedelta(days=1)
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 SPANS = st.builds(
-    lambda interval, start, minutes: Span(
-        "BTCUSDT", interval, from_ms(start), from_ms(start) + timedelta(minutes=minutes)
+    lambda interval, day, minute, days, minutes: Span(
+        "BTCUSDT",
+        interval,
+        FIRST + timedelta(days=day, minutes=minute),
+        FIRST + timedelta(days=day + days, minutes=minute + minutes),
     ),
     st.sampled_from(Interval),
-    st.integers(1_500_000_000_000, 1_800_000_000_000),
-    st.integers(1, 200_000),
+    st.integers(0, 60),
+    st.just(0) | st.integers(0, 1_440),
+    st.integers(0, 100),
+    st.just(1_440) | st.integers(1, 1_440),
 )
 
 
@@ -82,7 +87,7 @@ class TestCover:
 
 
 class TestSplit:
-    @given(SPANS, st.integers(1_500_000_000_000, 1_815_000_000_000).map(from_ms))
+    @given(SPANS, st.integers(0, 170 * 1_440).map(lambda minute: FIRST + timedelta(minutes=minute)))
     def test_the_archive_has_what_is_older_than_two_days(self, asked: Span, now: datetime) -> None:
         older, newer = split(asked, now)
         parts = [part for part in (older, newer) if part]
