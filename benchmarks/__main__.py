@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 from benchmarks.figures import save, show
@@ -12,7 +13,11 @@ NAMES = ("startup", "exchange", "historical")
 
 
 def main() -> None:
-    """Run the named benchmarks, print their tables and write their result files."""
+    """Run the named benchmarks, print their tables and write their result files.
+
+    A SIGTERM ends them as Ctrl-C does: what they started is stopped.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = sys.argv[1:] or list(NAMES)
     if unknown := [name for name in wanted if name not in NAMES]:
         sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(NAMES)}")

@@ -6,84 +6,31 @@ said beside it. Everything runs on one machine: the exchange and mongod take the
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import httpx
-import psutil
-from pydantic import SecretStr
-from pymongo.database import Database
+from collections.abc import Sequence
 
 from benchmarks import freqtrade
 from benchmarks.figures import Figure
-from benchmarks.history_job import Run, Servers, submit
+from benchmarks.history_bench import Bench, running_bench, warm
+from benchmarks.history_job import Run, submit
 from benchmarks.programs import Usage, watch
-from cryptobot.market import Interval, Span
 from cryptobot.market.span import dump_spans
-from cryptobot.settings import Settings
-from cryptobot.storage.collections import HISTORICAL_DATA, ensure_collections
-from cryptobot.storage.database import Document, connect
-from infra.local import mongod
+from cryptobot.storage.collections import HISTORICAL_DATA
 from tests.exchange.environments import EnvironmentUnavailableError
-from tests.exchange_server import running_exchange
-from tests.servers import free_port, running
 
-CANDLES = int(os.environ.get("BENCH_CANDLES", "1000000"))
-"""How many candles, of two symbols together; fewer make a quicker, rougher measurement."""
-
-_SYMBOLS = ("BTCUSDT", "ETHUSDT")
-_START = datetime(2024, 1, 1, tzinfo=UTC)
 _LIMIT_ROWS_PER_S = 50_000
 """What the exchange allows by REST: 6,000 weight a minute, 2 a request, 1,000 rows each."""
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Running servers, the ranges to be brought, and how to reach a database of one's own."""
-
-    servers: Servers
-    mongo_uri: str
-    exchange_url: str
-    spans: list[Span]
-    folder: Path
-
-    @property
-    def rows(self) -> int:
-        """How many candles the ranges hold; the synthetic market has no holes."""
-        return sum((span.end_ms - span.start_ms) // span.interval.milliseconds for span in self.spans)
-
-    @contextlib.contextmanager
-    def database(self, name: str) -> Iterator[tuple[Settings, Database[Document]]]:
-        """Yield a database as the product prepares one, empty, and gone after the block."""
-        settings = Settings(
-            _env_file=None,
-            mongo_uri=SecretStr(self.mongo_uri),
-            mongo_database=name,
-            rest_url=self.exchange_url,
-            archive_url=self.exchange_url,
-        )
-        database = connect(settings)
-        ensure_collections(database)
-        try:
-            yield settings, database
-        finally:
-            database.client.drop_database(name)
-            database.client.close()
-
-
 def run() -> list[Figure]:
     """Measure both sources and their peers, one after another."""
-    with _bench() as bench:
-        _warm(bench)
+    with running_bench() as bench:
+        warm(bench)
+        print(f"{bench.rows:,} candles are ready at the exchange", flush=True)
         rest, rest_again = _job(bench, "rest")
         archive, archive_again = _job(bench, "archive")
         loop_rows_per_s, loop = _plain_loop(bench)
+        print(f"plain loop: {loop_rows_per_s:,.0f} rows/s", flush=True)
         figures = [
             Figure(
                 "rest_rows_per_s", round(rest.rows_per_s), "rows/s", "higher", must=20_000, aim=33_000,
@@ -106,50 +53,13 @@ def run() -> list[Figure]:
     return figures
 
 
-@contextlib.contextmanager
-def _bench() -> Iterator[Bench]:
-    days = -(-CANDLES // (len(_SYMBOLS) * 1_440))
-    spans = [Span(symbol, Interval.MINUTE_1, _START, _START + timedelta(days=days)) for symbol in _SYMBOLS]
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="cryptobot-historical-") as name:
-        folder = Path(name)
-        (folder / "data").mkdir()
-        with (
-            running(
-                mongod.command(port, folder / "data"),
-                ready=lambda: mongod.initiate(port),
-                log=folder / "mongod.log",
-            ) as database,
-            running_exchange(EXCHANGE_WEIGHT_LIMIT="1000000000", EXCHANGE_CACHE_MB="1024") as url,
-        ):
-            exchange = next(child for child in psutil.Process().children() if child.pid != database.pid)
-            servers = Servers(psutil.Process(database.pid), exchange)
-            yield Bench(servers, mongod.uri(port), url, spans, folder)
-
-
-def _warm(bench: Bench) -> None:
-    """Have the exchange prepare all that it will be asked for: it stands for a server elsewhere."""
-    with httpx.Client(base_url=bench.exchange_url, timeout=60) as client:
-        for span in bench.spans:
-            for start_ms in range(span.start_ms, span.end_ms, 1_000 * span.interval.milliseconds):
-                query = f"symbol={span.symbol}&interval=1m&startTime={start_ms}&limit=1000"
-                client.get(f"/api/v3/klines?{query}").raise_for_status()
-            months = {span.start + timedelta(days=day) for day in range((span.end - span.start).days)}
-            names = {f"monthly/klines/{span.symbol}/1m/{span.symbol}-1m-{day:%Y-%m}" for day in months}
-            names |= {
-                f"daily/klines/{span.symbol}/1m/{span.symbol}-1m-{day:%Y-%m-%d}"
-                for day in months
-                if (day.year, day.month) == (span.end.year, span.end.month)
-            }
-            for name in sorted(names):
-                client.get(f"/data/spot/{name}.zip.CHECKSUM").raise_for_status()
-
-
 def _job(bench: Bench, source: str) -> tuple[Run, Run]:
     """Bring the ranges into an empty collection, and the same ranges again, which changes nothing."""
     with bench.database(f"by_{source}") as (settings, database):
         first = submit(settings, database, bench.spans, source, bench.servers)
+        print(f"{source}: {first.rows_per_s:,.0f} rows/s", flush=True)
         again = submit(settings, database, bench.spans, source, bench.servers)
+        print(f"{source} again: {again.rows_per_s:,.0f} rows/s", flush=True)
         held = database[HISTORICAL_DATA].count_documents({})
     counts = {"rows": bench.rows, "held": bench.rows, "inserted": bench.rows, "again": bench.rows}
     found = {
