@@ -95,9 +95,9 @@ def open_form(page: Page, product: Product, dag_id: str) -> None:
     page.locator("input[type=password]").fill(password)
     page.locator("[type=submit]").first.click()
     page.wait_for_url(f"**/dags/{dag_id}**")
-    page.get_by_role("button", name="Trigger", exact=True).first.click()
+    page.get_by_role("button", name="Trigger Dag").click(timeout=60_000)
 
 
 def submit_form(page: Page) -> None:
     """Send the open form."""
-    page.get_by_role("dialog").get_by_role("button", name="Trigger", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Trigger").last.click()

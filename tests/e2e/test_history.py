@@ -59,7 +59,7 @@ def test_a_year_by_the_form_is_one_run_of_each_step(
         page = browser.new_page(viewport=DESKTOP)
         open_form(page, product, "historical_backfill")
         expect(page.locator("#element_symbols")).to_have_value("\n".join(SYMBOLS))
-        page.get_by_role("button", name="Remove 15m").click()
+        page.locator("[aria-label='Remove 15m']").click()
         page.locator("#element_from").fill(first.isoformat())
         page.locator("#element_to").fill(last.isoformat())
         page.screenshot(path=tmp_path / "form.png")
