@@ -34,7 +34,7 @@ _REPAIRS = {
     ],
     "features": [
         "Check that the candles of the range are validated; if not, repair those first.",
-        "Then clear the task features of the DAG features in the run that failed: they are made anew.",
+        "Then clear the task features and what follows it in the run of the DAG features that failed.",
     ],
     "reconciliation": [
         "Clear the task of the DAG reconciliation for the day: it compares again and repairs what it can.",

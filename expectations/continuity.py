@@ -145,10 +145,11 @@ def _outcome(expectation: ExpectNoCandleLost, holes: list[Hole]) -> dict[str, An
     listed = "; ".join(f"{row['missing candles']} from {row['from']}" for row in rows[:5])
     more = f"; and {len(holes) - 5} more" if len(holes) > 5 else ""
     where = "1 hole" if len(holes) == 1 else f"{len(holes)} holes"
-    text = f"{sum(counts):,} candles missing in {where}: {listed}{more}"
+    candles = "1 candle is" if sum(counts) == 1 else f"{sum(counts):,} candles are"
+    text = f"{candles} missing in {where}: {listed}{more}"
     return {
         "success": False,
-        "result": {"observed_value": text, "details": {"rows": rows, "count": sum(counts)}},
+        "result": {"observed_value": text, "details": {"rows": rows, "count": len(holes)}},
     }
 
 

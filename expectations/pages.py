@@ -14,10 +14,12 @@ from great_expectations.core import ExpectationSuiteValidationResult
 from great_expectations.render.renderer.renderer import Renderer
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from cryptobot.market.instant import from_ms
 from expectations.advice import NAMES, OUTCOMES, next_steps, verdict
 from expectations.history import recent_runs
 from expectations.result import observed, rows_of, worst
 
+_SHORT = 40
 _GRAVEST_FIRST = {"critical": 0, "warning": 1, "info": 2}
 
 
@@ -83,7 +85,7 @@ class IndexPage(_Page):
 
 def _check(item: Any) -> dict[str, Any]:
     config = item.expectation_config
-    rows = [] if item.success else rows_of(item.result)
+    rows = [] if item.success else [_with_time(row) for row in rows_of(item.result)]
     total = (
         item.result.get("unexpected_count") or (item.result.get("details") or {}).get("count") or len(rows)
     )
@@ -92,11 +94,27 @@ def _check(item: Any) -> dict[str, Any]:
         "group": (config.meta or {}).get("group", "Other"),
         "severity": config.severity.value,
         "success": bool(item.success),
-        "observed": "" if item.success and not item.result else observed(item.result, item.exception_info),
+        "observed": _observed(item),
         "columns": list(dict.fromkeys(name for row in rows for name in row)),
         "rows": [{name: _cell(value) for name, value in row.items()} for row in rows],
         "total": total,
     }
+
+
+def _observed(item: Any) -> str:
+    """Return what was found; of what holds only where it is a figure worth a line."""
+    if not item.success:
+        return observed(item.result, item.exception_info)
+    found = observed(item.result) if item.result else ""
+    return found if len(found) <= _SHORT else ""
+
+
+def _with_time(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its candle's open time in words, where its key tells it and nothing else does."""
+    opened = str(row.get("_id", "")).split("|")[2:3]
+    if not opened or not opened[0].isdigit() or {"open_time", "from"} & row.keys():
+        return row
+    return {"_id": row["_id"], "opened (UTC)": f"{from_ms(int(opened[0])):%Y-%m-%d %H:%M}", **row}
 
 
 def _cell(value: Any) -> str:

@@ -147,7 +147,8 @@ def _results(
 def _checked(context: AbstractDataContext, collection: str, asset: Asset, run: RunIdentifier) -> Checked:
     sources = context.data_sources
     source = sources.add_or_update_spark if asset.engine == "spark" else sources.add_or_update_pandas
-    whole = source(collection).add_dataframe_asset(asset.name).add_batch_definition_whole_dataframe("whole")
+    held = source(f"{collection} in {asset.engine}").add_dataframe_asset(asset.name)
+    whole = held.add_batch_definition_whole_dataframe("whole")
     result = validate(whole.get_batch({"dataframe": asset.frame}), asset.suite)
     asset.release()
     result.meta |= {

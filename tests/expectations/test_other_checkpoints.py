@@ -135,11 +135,16 @@ class TestReconciliation:
         """A day of hourly candles of BTCUSDT, the same in both collections."""
         day = documents(hours=24)
         database["historical_data"].insert_many(day)
+        only_rest = ("source", "ingested_at")
         live = [
-            {**{k: v for k, v in candle.items() if k not in ("source", "ingested_at")}, "_id": f"kline|{candle['_id']}",
-             "kind": "kline", "received_at": candle["close_time"]}
+            {
+                **{name: value for name, value in candle.items() if name not in only_rest},
+                "_id": f"kline|{candle['_id']}",
+                "kind": "kline",
+                "received_at": candle["close_time"],
+            }
             for candle in day
-        ]  # fmt: skip
+        ]
         database["streaming_data"].insert_many(live)
         return database
 

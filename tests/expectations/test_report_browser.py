@@ -98,8 +98,9 @@ def test_a_failed_check_is_found_and_read(
     high = cards.filter(has_text="high is never below open")
     assert high.locator("tbody tr").count() == 20
     assert high.get_by_text("The first 20 of 23").is_visible()
-    assert high.locator("tbody tr").first.inner_text().split("\t") == [documents()[5]["_id"], "104", "105"]
-    assert cards.get_by_text("2 candles missing in 1 hole: 2 from 2026-01-01 10:00").is_visible()
+    first = high.locator("tbody tr").first.inner_text().split("\t")
+    assert first == [documents()[5]["_id"], "2026-01-01 05:00", "104", "105"]
+    assert cards.get_by_text("2 candles are missing in 1 hole: 2 from 2026-01-01 10:00").is_visible()
     assert not page.get_by_text("Keys are unique").is_visible()
     page.get_by_text("Keys and fields").click()
     assert page.get_by_text("Keys are unique").is_visible()

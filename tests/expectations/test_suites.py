@@ -105,7 +105,7 @@ class TestCompleteness:
         assert failed["The range has every candle of the grid: 48"].severity == "warning"
         assert failed[LOST].severity == "critical"
         assert failed[LOST].observed == (
-            "3 candles missing in 2 holes: 2 from 2026-01-01 10:00; 1 from 2026-01-02 06:00"
+            "3 candles are missing in 2 holes: 2 from 2026-01-01 10:00; 1 from 2026-01-02 06:00"
         )
         assert failed[LOST].rows == [documents()[10]["_id"], documents()[30]["_id"]]
         assert ABSENT not in failed
@@ -120,8 +120,8 @@ class TestCompleteness:
     def test_of_a_hole_that_is_recorded_in_part_the_rest_is_critical(self) -> None:
         known = [(hour_ms(10), hour_ms(11))]
         failed = {found.name: found for found in check(without(10, 11), whole_span(), absent=known)}
-        assert failed[LOST].observed == "1 candles missing in 1 hole: 1 from 2026-01-01 11:00"
-        assert failed[ABSENT].observed == "1 candles missing in 1 hole: 1 from 2026-01-01 10:00"
+        assert failed[LOST].observed == "1 candle is missing in 1 hole: 1 from 2026-01-01 11:00"
+        assert failed[ABSENT].observed == "1 candle is missing in 1 hole: 1 from 2026-01-01 10:00"
 
     def test_holes_at_both_ends_are_seen(self) -> None:
         failed = {found.name: found for found in check(without(0, 46, 47), whole_span())}
@@ -211,5 +211,5 @@ def test_the_recorded_dirty_data_is_caught(shared_data: Path, symbol: str) -> No
     twice = failed["One candle per open time"]
     assert twice.observed.startswith("10 of 4,314 rows")  # five, each of them twice
     assert len(set(twice.rows)) == 5
-    assert failed[LOST].observed.startswith("12 candles missing")
+    assert failed[LOST].observed.startswith("12 candles are missing")
     assert failed[LOST].severity == twice.severity == "critical"
