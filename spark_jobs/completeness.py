@@ -12,6 +12,7 @@ from cryptobot.market.span import Span
 from cryptobot.storage import candles, quarantine
 from cryptobot.storage.database import Document
 from cryptobot.storage.gaps import ABSENT, OPEN, State, find_gaps, record_states
+from spark_jobs.plan import months
 from spark_jobs.tally import Tally
 
 FOUND_BY = "historical_data"
@@ -26,10 +27,22 @@ def chart(database: Database[Document], tally: Tally) -> int:
     span = tally.span
     gaps: list[tuple[Span, State]] = []
     if tally.rows - tally.off_grid < slots(span):  # otherwise each place of the grid has its candle
-        found = find_gaps(span, candles.open_times(database, span))
-        gaps = list(split(found, quarantine.open_times(database, span)))
+        waiting = quarantine.open_times(database, span)
+        for part in _incomplete(database, tally):
+            gaps += split(find_gaps(part, candles.open_times(database, part)), waiting)
     record_states(database, span, gaps, found_by=FOUND_BY)
     return sum(slots(gap) for gap, _ in gaps)
+
+
+def _incomplete(database: Database[Document], tally: Tally) -> list[Span]:
+    """Return the parts of the span in which candles may be missing.
+
+    Where each stored candle is one of the source's and on the grid, a month of which the count is right
+    need not be looked at.
+    """
+    if tally.off_grid or tally.stored != tally.rows:
+        return [tally.span]
+    return [part for part in months(tally.span) if candles.count(database, part) < slots(part)]
 
 
 def slots(span: Span) -> int:

@@ -110,12 +110,17 @@ def joined(pieces: Iterable[Span]) -> list[Span]:
     return whole
 
 
+def months(span: Span) -> Iterator[Span]:
+    """Yield ``span`` cut at the turn of each month."""
+    return _cut(span, Interval.MONTH_1)
+
+
 def _candles(piece: Span) -> int:
     return piece.interval.candles_between(piece.start_ms, piece.end_ms)
 
 
 def _pieces(span: Span, candles: int) -> Iterator[Span]:
-    for month in _cut(span, Interval.MONTH_1):
+    for month in months(span):
         if _candles(month) <= candles:
             yield month
             continue

@@ -15,8 +15,7 @@ from cryptobot.market.span import Span
 from cryptobot.storage.database import Document
 from spark_jobs.cleaning import OFF_GRID, SHORTENED
 
-UNPLACED = -1
-"""The position of rows whose open time cannot be read, or is in none of the spans."""
+_SOUND, _REPEATED, _REFUSED, _KINDS = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -87,12 +86,12 @@ def total(span: Span, parts: Iterable[Tally]) -> Tally:
 def observed(frame: DataFrame, spans: Sequence[Span]) -> tuple[DataFrame, Observation]:
     """Return cleaned rows that are counted on their way to a write, and the counts to come."""
     observation = Observation()
-    return frame.observe(observation, *_every_metric(spans)), observation
+    return _with_verdict(frame).observe(observation, *_every_metric(spans)), observation
 
 
 def counted(frame: DataFrame, spans: Sequence[Span]) -> dict[str, Any]:
     """Count cleaned rows now, for :func:`tallies`."""
-    first = frame.agg(*_every_metric(spans)).first()
+    first = _with_verdict(frame).agg(*_every_metric(spans)).first()
     return first.asDict() if first else {}
 
 
@@ -105,30 +104,36 @@ def tallies(spans: Sequence[Span], seen: Mapping[str, Any]) -> tuple[list[Tally]
             first=_instant(seen[f"first_{position}"]),
             last=_instant(seen[f"last_{position}"]),
             duplicates=seen[f"duplicates_{position}"],
-            quarantined=seen[f"refused_{position}"] - seen[f"duplicates_{position}"],
+            quarantined=seen[f"quarantined_{position}"],
             off_grid=seen[f"off_grid_{position}"],
             shortened=seen[f"shortened_{position}"],
         )
         for position, span in enumerate(spans)
     ]
-    return placed, seen[f"rows_{UNPLACED}"] + seen[f"refused_{UNPLACED}"]
+    return placed, seen["unplaced"]
+
+
+def _with_verdict(frame: DataFrame) -> DataFrame:
+    """Add where a row belongs and what it is as one number, which is compared fast for each metric."""
+    kind = F.when(F.col("refused").isNull(), _SOUND).when(F.col("repeat") > 0, _REPEATED).otherwise(_REFUSED)
+    return frame.withColumn("verdict", F.col("span") * _KINDS + kind)
 
 
 def _every_metric(spans: Sequence[Span]) -> list[Column]:
-    return [
-        column.alias(f"{name}_{position}")
-        for position in (UNPLACED, *range(len(spans)))
-        for name, column in _metrics(F.coalesce("span", F.lit(UNPLACED)) == position).items()
-    ]
+    metrics = [F.count_if(F.col("verdict").isNull()).alias("unplaced")]
+    for position in range(len(spans)):
+        metrics += [column.alias(f"{name}_{position}") for name, column in _metrics(position).items()]
+    return metrics
 
 
-def _metrics(mine: Column) -> dict[str, Column]:
-    sound = mine & F.col("refused").isNull()
+def _metrics(position: int) -> dict[str, Column]:
+    verdict = F.col("verdict") - position * _KINDS
+    sound = verdict == _SOUND
     opened = F.when(sound, F.unix_millis("open_time"))
     return {
         "rows": F.count_if(sound),
-        "refused": F.count_if(mine & F.col("refused").isNotNull()),
-        "duplicates": F.count_if(mine & F.col("refused").isNotNull() & (F.col("repeat") > 0)),
+        "duplicates": F.count_if(verdict == _REPEATED),
+        "quarantined": F.count_if(verdict == _REFUSED),
         "off_grid": F.count_if(sound & F.array_contains("marks", OFF_GRID)),
         "shortened": F.count_if(sound & F.array_contains("marks", SHORTENED)),
         "first": F.min(opened),

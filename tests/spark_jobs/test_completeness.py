@@ -27,9 +27,11 @@ def test_what_the_source_does_not_have_is_recorded_and_never_filled(
 ) -> None:
     stored = documents()
     database["historical_data"].insert_many(stored[:10] + stored[13:])
-    assert chart(database, Tally(whole_span(), rows=HOURS - 3)) == 3
+    assert chart(database, Tally(whole_span(), rows=HOURS - 3, stored=HOURS - 3)) == 3
     assert gaps(database) == [(at(10), at(13), "absent at the source")]
     assert database["historical_data"].count_documents({}) == HOURS - 3
+    assert chart(database, Tally(whole_span(), rows=HOURS - 4, stored=HOURS - 3)) == 3
+    assert len(gaps(database)) == 1
 
 
 def test_where_a_row_is_quarantined_a_candle_may_still_come(database: Database[dict[str, Any]]) -> None:
