@@ -41,6 +41,12 @@ class TestRefresh:
         with pytest.raises(SymbolsNotTradingError, match="NOSUCHPAIR"):
             refresh_exchange_info(app_settings.model_copy(update=update), database)
 
+    def test_asked_of_others_than_the_configured_it_tells_of_those_alone(
+        self, app_settings: Settings, database: Database[dict[str, Any]], exchange_url: str
+    ) -> None:
+        settings = app_settings.model_copy(update={"rest_url": exchange_url, "symbols": ("NOSUCHPAIR",)})
+        assert refresh_exchange_info(settings, database, ["ETHUSDT"])["symbols"] == {"ETHUSDT": "TRADING"}
+
 
 def test_a_halted_symbol_does_not_trade() -> None:
     info = {"symbols": [{"symbol": "BTCUSDT", "status": "TRADING"}, {"symbol": "ETHUSDT", "status": "BREAK"}]}
