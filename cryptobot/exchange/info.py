@@ -9,7 +9,7 @@ from typing import Any
 from pymongo.database import Database
 
 from cryptobot.exchange.errors import SymbolsNotTradingError
-from cryptobot.exchange.pace import DEFAULT_LIMIT
+from cryptobot.exchange.pace import weight_limit as weight_limit
 from cryptobot.exchange.rest import RestClient
 from cryptobot.settings import Settings
 from cryptobot.storage.database import Document
@@ -17,18 +17,6 @@ from cryptobot.storage.exchange_info import save_symbols
 
 TRADING = "TRADING"
 UNKNOWN = "unknown to it"
-
-
-def weight_limit(info: Mapping[str, Any]) -> int:
-    """Return the request weight that exchangeInfo allows an address in a minute."""
-    for limit in info.get("rateLimits", []):
-        if (limit["rateLimitType"], limit["interval"], limit["intervalNum"]) == (
-            "REQUEST_WEIGHT",
-            "MINUTE",
-            1,
-        ):
-            return int(limit["limit"])
-    return DEFAULT_LIMIT
 
 
 def require_trading(symbols: Iterable[str], info: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 USED_WEIGHT = "X-MBX-USED-WEIGHT-1M"
 DEFAULT_LIMIT = 6_000
@@ -26,6 +27,18 @@ _SPREAD_SECONDS = 0.25
 
 _FADING = 0.75
 """What is left, after each answer, of the most that others were seen to send within one."""
+
+
+def weight_limit(info: Mapping[str, Any]) -> int:
+    """Return the request weight that exchangeInfo allows an address in a minute."""
+    for limit in info.get("rateLimits", []):
+        if (limit["rateLimitType"], limit["interval"], limit["intervalNum"]) == (
+            "REQUEST_WEIGHT",
+            "MINUTE",
+            1,
+        ):
+            return int(limit["limit"])
+    return DEFAULT_LIMIT
 
 
 class Turn:

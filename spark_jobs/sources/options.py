@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptobot.exchange.info import weight_limit
+from cryptobot.exchange.pace import weight_limit
 from cryptobot.exchange.rest import RestClient
 from cryptobot.market.instant import parse_instant
 from cryptobot.market.interval import Interval

@@ -289,8 +289,8 @@ def test_spark_reads_what_the_readers_give(spark: SparkSession, exchange: Offlin
     sources.register(spark)
     options = {"address": exchange.url, "archive": exchange.url, "spans": dump_spans([QUARTER])}
     expected = table(reader(exchange, QUARTER, mode="archive")).to_pylist()
-    for form, mode in (("binance", ""), ("binance_archive", "archive"), ("binance_archive", "auto")):
-        frame = spark.read.format(form).options(**options, mode=mode or "archive").load()
+    for form in ("binance", "binance_archive"):
+        frame = spark.read.format(form).options(**options, mode="auto").load()
         rows = [row.asDict() for row in frame.orderBy("open_time", "repeat").collect()]
         assert len(rows) == len(expected)
         name = "rest" if form == "binance" else "archive"
