@@ -134,7 +134,7 @@ def _outcome(expectation: ExpectNoCandleLost, holes: list[Hole]) -> dict[str, An
     rows = [
         {
             "_id": kline_id(expectation.symbol, expectation.interval, start),
-            "missing candles": count,
+            "candles missing": count,
             "from": f"{from_ms(start):%Y-%m-%d %H:%M}",
             "to": f"{from_ms(end):%Y-%m-%d %H:%M}",
         }
@@ -142,7 +142,7 @@ def _outcome(expectation: ExpectNoCandleLost, holes: list[Hole]) -> dict[str, An
     ]
     if not holes:
         return {"success": True, "result": {"observed_value": "no hole"}}
-    listed = "; ".join(f"{row['missing candles']} from {row['from']}" for row in rows[:5])
+    listed = "; ".join(f"{row['candles missing']} from {row['from']}" for row in rows[:5])
     more = f"; and {len(holes) - 5} more" if len(holes) > 5 else ""
     where = "1 hole" if len(holes) == 1 else f"{len(holes)} holes"
     candles = "1 candle is" if sum(counts) == 1 else f"{sum(counts):,} candles are"

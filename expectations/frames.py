@@ -40,6 +40,10 @@ FINDING_COLUMNS = ("off_grid", "shortened", "wrong_marks", "mean_price_beyond", 
 def candle_frame(database: Database[Document], span: Span) -> pd.DataFrame:
     """Return the span's candles in order, with :data:`FINDING_COLUMNS` beside them; times are naive UTC."""
     frame = frame_of(candles.documents(database, span), CANDLE_COLUMNS)
+    if frame.empty:  # no value says what the columns hold
+        frame = frame.astype(
+            {**dict.fromkeys((*PRICE_COLUMNS, *VOLUME_COLUMNS), "float64"), "trades": "int64"}
+        )
     for column in TIME_COLUMNS:
         frame[column] = naive(frame[column])
     return with_findings(frame, span.interval)

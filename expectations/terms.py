@@ -91,13 +91,9 @@ def among(
 
 
 def typed(column: str, kind: str) -> Expectation:
-    """Return the expectation that values are of a type, as the engine names it."""
+    """Return the expectation that a column is of a type, as the engine names it; no row is read for it."""
     return expect(
-        gxe.ExpectColumnValuesToBeOfType,
-        f"{column} is {_KINDS[kind]}",
-        group=IDENTITY,
-        column=column,
-        type_=kind,
+        gxe.ExpectColumnTypeToBe, f"{column} is {_KINDS[kind]}", group=IDENTITY, column=column, type_=kind
     )
 
 

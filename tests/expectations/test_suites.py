@@ -91,6 +91,11 @@ def test_a_field_too_many_is_critical() -> None:
     ]
 
 
+def test_a_column_of_another_type_is_critical() -> None:
+    failed = check(frame_with().astype({"trades": "float64"}), whole_span())
+    assert [(found.name, found.severity) for found in failed] == [("trades is a whole number", "critical")]
+
+
 def test_a_mean_price_beyond_the_candle_is_a_warning() -> None:
     failed = check(frame_with(quote_volume=2_000.0), whole_span())
     assert [(found.column, found.severity, found.rows) for found in failed] == [
