@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -14,7 +14,6 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
-from cryptobot.market.instant import from_ms
 from cryptobot.market.span import Span
 from cryptobot.settings import Settings
 from cryptobot.storage import candles, quarantine
@@ -23,13 +22,13 @@ from cryptobot.storage.database import Document
 from spark_jobs import cleaning, writing
 from spark_jobs.completeness import chart
 from spark_jobs.plan import Chunk, joined
+from spark_jobs.refusals import quarantine_entries
 from spark_jobs.tally import Tally, counted, observed, tallies
 
 Reader = Callable[[Sequence[Span]], DataFrame]
 """Gives the rows of spans as a source has them."""
 
 ATTEMPTS = 5
-TIMES = ("open_time", "close_time")
 _REMOVED_BATCH = 1_000
 
 
@@ -112,7 +111,7 @@ class Ingestion:
                 seen, unplaced = tallies(spans, counted(whole, spans))
             done = self._until_complete(whole, seen)
             if unplaced or any(tally.refused for tally in seen):
-                quarantine.add(self.database, _quarantined(whole))
+                quarantine.add(self.database, quarantine_entries(whole))
             return done
         finally:
             rows.unpersist()
@@ -216,29 +215,3 @@ def _added(tally: Tally, change: Change, stored: int) -> Tally:
         unchanged=max(0, tally.rows - inserted - corrected),
         stored=stored,
     )
-
-
-def _quarantined(rows: DataFrame) -> Iterator[Document]:
-    """Yield the refused rows as documents, a partition at a time."""
-    refused = rows.where(F.col("refused").isNotNull())
-    content = ("symbol", "interval", *cleaning.FIELDS, "repeat", "refused", "raw")
-    entries = refused.select(
-        F.concat_ws("|", "_id", F.lower(F.hex(F.xxhash64(*content)))).alias("_id"),
-        "symbol",
-        "interval",
-        F.unix_millis("open_time").alias("open_time"),
-        F.col("refused").alias("reason"),
-        F.struct(
-            *(F.unix_millis(name).alias(name) for name in TIMES),
-            *(name for name in cleaning.FIELDS if name not in TIMES),
-        ).alias("fields"),
-        "raw",
-        "source",
-    )
-    for row in entries.toLocalIterator():
-        document = row.asDict(recursive=True)
-        fields = {name: value for name, value in document["fields"].items() if value is not None}
-        fields |= {name: from_ms(fields[name]) for name in TIMES if name in fields}
-        opened = fields.get("open_time")
-        known = {name: value for name, value in document.items() if value is not None}
-        yield {**known, "open_time": opened, "fields": fields}
