@@ -67,8 +67,9 @@ def save(name: str, figures: list[Figure]) -> Path:
 def show(name: str, figures: list[Figure]) -> None:
     """Print the figures as a table."""
     table = Table(title=f"{name} on {machine()}", title_justify="left")
-    for column in ("figure", "measured", "must", "aim", "reached", "peer"):
-        table.add_column(column, justify="left" if column in {"figure", "peer"} else "right")
+    table.add_column("figure", min_width=max(len(figure.name) for figure in figures))
+    for column in ("measured", "must", "aim", "reached", "peer"):
+        table.add_column(column, justify="left" if column == "peer" else "right")
     for figure in figures:
         peer = f"{figure.peer}: {figure.peer_value:g} {figure.unit}" if figure.peer else ""
         table.add_row(
