@@ -21,10 +21,15 @@ TASK_DEFAULTS: dict[str, Any] = {
 }
 
 
+_USUAL = DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1)
+"""From when deadlines count. Not from when a run is queued: with that, Airflow 3.3 refuses to clear
+a task of a run that failed (apache/airflow issue 70368)."""
+
+
 def dag_defaults(*tags: str, deadline: timedelta = timedelta(hours=2), **dag: Any) -> dict[str, Any]:
     """Return the keyword arguments that every DAG of the pipeline takes.
 
-    ``deadline`` counts from when a run is queued; a run that is late raises an alert.
+    A run that takes longer than its DAG's runs usually do, by more than ``deadline``, raises an alert.
     """
     return {
         "catchup": False,
@@ -33,7 +38,7 @@ def dag_defaults(*tags: str, deadline: timedelta = timedelta(hours=2), **dag: An
         "tags": ["cryptobot", *tags],
         "user_defined_macros": MACROS,
         "deadline": DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            reference=_USUAL,
             interval=deadline,
             callback=AsyncCallback("cryptobot.decisions.operational.deadline_missed"),
         ),
