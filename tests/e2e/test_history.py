@@ -99,9 +99,10 @@ def test_a_bad_day_stops_the_pipeline_and_one_cleared_task_lets_it_go_on(
     red = airflow.ended(airflow.new("validated_historical_data", validations, LIMIT_S), LIMIT_S)
     assert red["state"] == "failed"
     database = product.database()
-    result = database.quality_results.find_one({"blocking": True})
+    result = database.quality_results.find_one({"blocking": True}, sort=[("finished_at", -1)])
     assert result is not None
-    (alert,) = database.alerts.find({"title": "validated_historical_data.checkpoint failed"})
+    alert = database.alerts.find_one({"_id": f"pipeline|{red['dag_id']}|checkpoint|{red['dag_run_id']}"})
+    assert alert is not None
     assert candle in alert["message"]
     assert f"{product.api}/quality/{result['report_path']}" in alert["message"]
     with product.client() as api:
