@@ -57,6 +57,7 @@ def _run(assets: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "outcome": OUTCOMES[worst(asset["severity"] for asset in assets)],
         "name": assets[0]["name"],
+        "collection": assets[0]["collection"],
         "time": assets[0]["time"],
         "range": f"{min(starts)} up to {max(ends)}" if starts and ends else "",
         "rows": sum(asset["rows"] for asset in assets),
@@ -77,6 +78,7 @@ def _results(folder: Path) -> Iterator[dict[str, Any]]:
             "failed": len(failed),
             "asset": meta["asset"],
             "name": NAMES.get(meta["collection"], meta["collection"]),
+            "collection": meta["collection"],
             "title": meta["title"],
             "rows": meta["rows"],
             "start": _minute(meta["start"]),

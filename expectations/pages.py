@@ -59,7 +59,8 @@ class ResultPage(_Page):
         return self._render(
             "result_page.j2",
             title=meta["title"],
-            collection=NAMES.get(meta["collection"], meta["collection"]),
+            name=NAMES.get(meta["collection"], meta["collection"]),
+            collection=meta["collection"],
             outcome=outcome,
             verdict=verdict(outcome),
             steps=next_steps(meta["collection"], outcome),
