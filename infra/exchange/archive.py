@@ -24,7 +24,9 @@ from infra.exchange.recent import Recent
 from infra.exchange.rendering import Fixed, Integer, lines
 
 _MICROSECONDS_FROM = to_ms(datetime(2025, 1, 1, tzinfo=UTC))
-_INTERVALS = {interval.value: interval for interval in Interval}
+_INTERVALS = {interval.value: interval for interval in Interval if interval is not Interval.MONTH_1} | {
+    "1mo": Interval.MONTH_1  # so that names differ where capitals do not count
+}
 _FORMATS = {"daily": "%Y-%m-%d", "monthly": "%Y-%m"}
 _HEADER = (
     b"open_time,open,high,low,close,volume,close_time,quote_volume,count,"
@@ -106,7 +108,7 @@ class Archive:
         end = (Interval.DAY_1 if path["span"] == "daily" else Interval.MONTH_1).following(start)
         if end > self._present.clock.now_ms() or end <= self._present.market.first_open(symbol):
             return None
-        return _File(f"{symbol}-{interval}-{name[3]}", symbol, interval, start, end)
+        return _File(f"{symbol}-{name[2]}-{name[3]}", symbol, interval, start, end)
 
     def _get(self, file: _File) -> _Packed:
         """Return the file as it is now, made by one thread while others wait to find it."""
