@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     api_port: int = 8000
     api_workers: int = 2
     api_url: str = ""
+    public_api_url: str = ""
+    """The API's address as people's browsers reach it; links in messages begin with it."""
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = 8050
     dashboard_sessions: Path = ROOT / ".cryptobot" / "dashboard" / "sessions"
@@ -118,6 +120,8 @@ class Settings(BaseSettings):
         for name, value in derived.items():
             if not getattr(self, name):
                 object.__setattr__(self, name, value)
+        if not self.public_api_url:
+            object.__setattr__(self, "public_api_url", self.api_url)
         return self
 
     @model_validator(mode="after")

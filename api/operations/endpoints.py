@@ -57,7 +57,7 @@ async def pipeline(_: Reader, services: Shared) -> JsonResponse:
     return JsonResponse(
         {
             "airflow_url": services.settings.airflow_url,
-            "quality_url": f"{services.settings.api_url}/quality/",
+            "quality_url": f"{services.settings.public_api_url}/quality/",
             "services": [public(report) for report in reports],
             "assets": [public(job) for job in jobs],
         }

@@ -63,7 +63,7 @@ def judged(results: Sequence[QualityResult]) -> dict:
 
 def link(result: QualityResult) -> str:
     """Return the address of the page that shows the gravest of what a checkpoint found."""
-    return f"{product_settings().api_url}/quality/{result.report_path}"
+    return f"{product_settings().public_api_url}/quality/{result.report_path}"
 
 
 def _told(failed: ExpectationOutcome) -> str:
