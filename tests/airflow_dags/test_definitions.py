@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 PIPELINE = {
-    "exchange_info": ["exchange_info"],
+    "exchange_info": ["exchange_info", "quality_report"],
     "historical_data": ["exchange_info", "historical_data"],
     "historical_backfill": ["exchange_info", "historical_data"],
     "validated_historical_data": ["quality_report", "validated_historical_data"],
