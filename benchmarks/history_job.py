@@ -16,7 +16,7 @@ from pymongo.database import Database
 from benchmarks.programs import Usage, cpu_s, watch
 from cryptobot.market.span import Span, dump_spans
 from cryptobot.settings import ROOT, Settings
-from cryptobot.spark.session import PROPERTIES
+from cryptobot.spark.submission import JAVA_OPTIONS, PROPERTIES, java_options
 from cryptobot.storage.database import Document
 from cryptobot.storage.job_reports import find_report
 from infra.local.jars import spark_jars
@@ -52,7 +52,8 @@ def submit(
     report_id = f"benchmark-{uuid.uuid4().hex[:8]}"
     command = [
         str(Path(pyspark.__path__[0]) / "bin" / "spark-submit"), "--master", "local[*]",
-        "--properties-file", str(PROPERTIES), "--jars", ",".join(map(str, spark_jars())),
+        "--properties-file", str(PROPERTIES), "--conf", f"{JAVA_OPTIONS}={java_options(_rows(spans))}",
+        "--jars", ",".join(map(str, spark_jars())),
         str(ROOT / "spark_jobs" / "historical_data.py"),
         "--spans", dump_spans(spans), "--report", report_id, "--source", source,
     ]  # fmt: skip
@@ -73,3 +74,7 @@ def submit(
         raise RuntimeError(f"the job wrote no report:\n{program.text[-3_000:]}")
     after = cpu_s(servers.mongod), cpu_s(servers.exchange)
     return Run(report, program.usage, after[0] - before[0], after[1] - before[1])
+
+
+def _rows(spans: Sequence[Span]) -> int:
+    return sum(span.interval.candles_between(span.start_ms, span.end_ms) for span in spans)

@@ -57,7 +57,7 @@ def run(
         plan = make_plan(spans, exchange)
     planned = time.monotonic()
     tallies: list[Tally] = []
-    spark_ready = planned
+    spark_ready = ingested = planned
     if plan.spans:
         spark = spark_session(JOB, settings)
         try:
@@ -66,12 +66,13 @@ def run(
             read = partial(read_source, spark, settings, plan, source)
             work = Ingestion(spark, settings, database, read, plan.now, report_id, overwrite)
             tallies = ingest(work, plan.spans, chunk_candles)
+            ingested = time.monotonic()
         finally:
             spark.stop()
     timings = {
         "plan_s": planned - began,
         "spark_start_s": spark_ready - planned,
-        "ingest_s": time.monotonic() - spark_ready,
+        "ingest_s": ingested - spark_ready,
     }
     return _report(database, plan, tallies, report_id, source, overwrite, started_at, timings)
 

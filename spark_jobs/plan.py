@@ -13,8 +13,8 @@ from cryptobot.market.instant import EPOCH, from_ms, to_ms
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
 
-CHUNK_CANDLES = 500_000
-"""Candles of one chunk at most: what a killed run loses, and the unit of progress."""
+CHUNK_CANDLES = 2_000_000
+"""Candles of one chunk at most: the unit of verification and of progress."""
 
 Chunk = tuple[Span, ...]
 """Pieces of spans, each within a month, that are read, written and verified together."""

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from cryptobot.settings import Settings
-
-PROPERTIES = Path(__file__).with_name("spark-defaults.conf")
-"""What must be known before the driver's JVM starts; the submitter names this file to spark-submit."""
-
-SUBMIT_CONF = dict(
-    line.split(maxsplit=1)
-    for line in PROPERTIES.read_text().splitlines()
-    if line.strip() and not line.startswith("#")
-)
-"""The same for a job that is run as a plain program."""
+from cryptobot.spark.submission import SUBMIT_CONF
 
 _SESSION_CONF = {
     "spark.sql.session.timeZone": "UTC",

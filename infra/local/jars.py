@@ -87,12 +87,17 @@ KAFKA_LOGGING = JarSet("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5")
 """What takes Kafka's messages to the log; the broker's own dependencies leave it to who runs it."""
 
 SPARK_MONGO = JarSet("org.mongodb.spark", "mongo-spark-connector_2.13", "10.5.0")
+MONGO_DRIVER = JarSet("org.mongodb", "mongodb-driver-sync", "5.14.0")
+"""In place of the driver that the connector brings, 5.1: this one encodes text without a call a character,
+which takes a sixth of a job's processor time."""
+
 SPARK_KAFKA = JarSet("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.2.0")
 
 
 def spark_jars() -> list[Path]:
     """Return the jars that Spark jobs need beside Spark's own, fetched where missing."""
-    return sorted(SPARK_MONGO.fetch().glob("*.jar"))
+    connector = SPARK_MONGO.fetch().glob(f"{SPARK_MONGO.artifact}-*.jar")
+    return sorted([*connector, *MONGO_DRIVER.fetch().glob("*.jar")])
 
 
 if __name__ == "__main__":

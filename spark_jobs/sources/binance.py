@@ -18,7 +18,6 @@ from typing import Any
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
-from cryptobot.exchange.agg_trades import agg_trades, to_batch
 from cryptobot.exchange.windows import cut
 from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.market.interval import Interval
@@ -71,6 +70,8 @@ class AggTradesReader(DataSourceReader):
 
     def read(self, partition: InputPartition) -> Iterator[Any]:
         """Yield an Arrow batch a page."""
+        from cryptobot.exchange.agg_trades import agg_trades, to_batch
+
         if not isinstance(partition, SpanPartition):
             raise TypeError(f"not a partition of this source: {partition!r}")
         span = partition.span

@@ -11,22 +11,25 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from pyspark.sql.types import StructType
 
 from cryptobot.exchange.ahead import in_order
-from cryptobot.exchange.archive import Archive
 from cryptobot.exchange.archive_files import Part, cover, split
 from cryptobot.exchange.errors import ArchiveFileMissingError, ExchangeError, KlinesUnavailableError
-from cryptobot.exchange.rest import RestClient
 from cryptobot.market.span import Span
 from spark_jobs.sources import columns
 from spark_jobs.sources.binance import KlinesReader, SpanPartition
 from spark_jobs.sources.options import KLINES, Asked, choice, kind_of, read_options, required
 from spark_jobs.sources.rest_pages import candle_batches, client, recorded_part
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cryptobot.exchange.archive import Archive
+    from cryptobot.exchange.rest import RestClient
 
 ARCHIVE, AUTO = "archive", "auto"
 CANDLES_PER_PARTITION = 50_000
@@ -45,6 +48,8 @@ class FilesPartition(InputPartition):
 @lru_cache(maxsize=4)
 def archive(address: str) -> Archive:
     """Return this worker's archive, whose connections outlive a task."""
+    from cryptobot.exchange.archive import Archive
+
     return Archive(address)
 
 

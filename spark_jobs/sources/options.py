@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptobot.exchange.pace import weight_limit
-from cryptobot.exchange.rest import RestClient
 from cryptobot.market.instant import parse_instant
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span, load_spans
 from spark_jobs.sources.rest_pages import recorded_part
 
 KLINES, AGG_TRADES = "klines", "aggTrades"
+_COMPLETE = ("spans", "now", "weight_limit")
+"""With these, nothing need be asked of the exchange."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ def read_options(options: Mapping[str, str]) -> Asked:
     cost no request; ``spans`` are taken as they are.
     """
     address, kind = required(options, "address"), kind_of(options)
+    if all(name in options for name in _COMPLETE):
+        now, limit = parse_instant(options["now"]), int(options["weight_limit"])
+        return Asked(address, kind, tuple(load_spans(options["spans"])), now, limit)
+    return _asked_of_the_exchange(options, address, kind)
+
+
+def _asked_of_the_exchange(options: Mapping[str, str], address: str, kind: str) -> Asked:
+    from cryptobot.exchange.rest import RestClient
+
     with RestClient(address) as exchange:
         now, limit = options.get("now"), options.get("weight_limit")
         at = parse_instant(now) if now else exchange.server_time()

@@ -1,4 +1,8 @@
-"""Candles by REST as Arrow batches, by clients that the worker's tasks share."""
+"""Candles by REST as Arrow batches, by clients that the worker's tasks share.
+
+Spark imports a source in several short processes that only plan; what reads is imported by the
+workers alone, for planning is time in which nothing else goes on.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,16 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from cryptobot.exchange.candle_columns import from_rows
 from cryptobot.exchange.errors import ExchangeError, KlinesUnavailableError
-from cryptobot.exchange.rest import RestClient, Row
 from cryptobot.market.span import Span
 from spark_jobs.sources.columns import ROWS_PER_BATCH
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cryptobot.exchange.rest import RestClient, Row
 
 REST = "rest"
 
@@ -22,11 +28,15 @@ REST = "rest"
 @lru_cache(maxsize=4)
 def client(address: str, weight_limit: int) -> RestClient:
     """Return this worker's client: its connections and what it knows of the weight outlive a task."""
+    from cryptobot.exchange.rest import RestClient
+
     return RestClient(address, weight_limit=weight_limit)
 
 
 def candle_batches(exchange: RestClient, span: Span, now: datetime) -> Iterator[pa.RecordBatch]:
     """Yield the span's closed candles; no open time is in two batches."""
+    from cryptobot.exchange.candle_columns import from_rows
+
     for rows in gathered(exchange.klines(span, now)):
         yield from_rows(span.symbol, span.interval, rows, REST, lambda row: json.dumps(row))
 

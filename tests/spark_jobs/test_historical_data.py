@@ -19,7 +19,7 @@ from cryptobot.market import Interval, Kline, Span
 from cryptobot.market.instant import EPOCH
 from cryptobot.market.span import dump_spans
 from cryptobot.settings import ROOT, Settings
-from cryptobot.spark.session import SUBMIT_CONF
+from cryptobot.spark.submission import SUBMIT_CONF
 from cryptobot.storage.job_reports import find_report, report_spans
 from infra.local.jars import spark_jars
 from spark_jobs import historical_data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import AirflowException
 
 from cryptobot.settings import ROOT, Settings
+from cryptobot.spark.submission import PROPERTIES, java_options
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -66,13 +67,17 @@ class SparkJob(SparkSubmitOperator):
             super().execute(context)
 
 
-def spark_job(task_id: str, job: str, arguments: Sequence[str], **operator: Any) -> SparkJob:
+def spark_job(
+    task_id: str, job: str, arguments: Sequence[str], conf: Mapping[str, str] | None = None, **operator: Any
+) -> SparkJob:
     """Return the operator that submits ``spark_jobs/<job>.py`` to the connection's Spark master."""
+    submission = _submission(job, "{{ mongo_uri() }}")
+    submission["conf"] |= conf or {}
     return SparkJob(
         task_id=task_id,
         application=str(ROOT / "spark_jobs" / f"{job}.py"),
         application_args=[*arguments],
-        **_submission(job, "{{ mongo_uri() }}"),
+        **submission,
         **operator,
     )
 
@@ -109,7 +114,7 @@ def _submission(name: str, database: str) -> dict[str, Any]:
     return {
         "conn_id": SPARK,
         "name": f"cryptobot.{name}",
-        "properties_file": str(ROOT / "cryptobot" / "spark" / "spark-defaults.conf"),
+        "properties_file": str(PROPERTIES),
         "conf": _deployment(),
         "jars": os.environ.get("CRYPTOBOT_SPARK_JARS") or None,
         "env_vars": {"CRYPTOBOT_MONGO_URI": database},
@@ -129,5 +134,13 @@ def _deployment() -> dict[str, str]:
     }
 
 
-MACROS = {"mongo_uri": mongo_uri}
+def java_options_of(spans: str) -> str:
+    """Return how Java compiles a job that reads ``spans``, which are in JSON: a long run thoroughly."""
+    from cryptobot.market.span import load_spans
+
+    asked = load_spans(spans)
+    return java_options(sum(span.interval.candles_between(span.start_ms, span.end_ms) for span in asked))
+
+
+MACROS = {"mongo_uri": mongo_uri, "java_options_of": java_options_of}
 """What the templates of :func:`spark_job` call; every DAG with a Spark job declares it."""

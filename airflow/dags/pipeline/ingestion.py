@@ -7,6 +7,7 @@ from datetime import datetime
 from airflow.sdk import XComArg, chain, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from cryptobot.spark.submission import JAVA_OPTIONS
 from pipeline.assets import EXCHANGE_INFO, HISTORICAL_DATA
 from pipeline.connections import product_database, product_settings, spark_job
 from pipeline.events import REPORT, announce
@@ -53,6 +54,7 @@ def ingest(spans: XComArg, source: str = "auto", *more: str) -> None:
         "historical_data",
         "historical_data",
         ["--spans", "{{ ti.xcom_pull(task_ids='plan') }}", "--report", REPORT, "--source", source, *more],
+        conf={JAVA_OPTIONS: "{{ java_options_of(ti.xcom_pull(task_ids='plan')) }}"},
         inlets=[EXCHANGE_INFO],
     )
     chain(exchange_info(spans), submit, publish(REPORT))
