@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,14 +10,14 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from cryptobot.settings import ROOT, Settings
+from cryptobot.settings import Settings
 from cryptobot.storage.gaps import ABSENT, record_gaps
 from cryptobot.storage.job_reports import save_report
 from expectations import large_ranges
 from expectations.checkpoint import load_result, run_checkpoint
 from expectations.result import QualityResult
-from infra.local.jars import spark_jars
 from tests.expectations.candles import HOURS, documents, whole_span
+from tests.spark_program import run_program
 
 pytestmark = pytest.mark.slow
 
@@ -33,23 +31,8 @@ sys.exit(large_ranges.main(sys.argv[1:]))
 
 def submit(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the program with so low a bound that a small range is a large one."""
-    return subprocess.run(
-        [sys.executable, "-c", _PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PYSPARK_PYTHON": sys.executable,
-            "CRYPTOBOT_ENV_FILE": os.devnull,
-            "CRYPTOBOT_MONGO_URI": settings.mongo_uri.get_secret_value(),
-            "CRYPTOBOT_MONGO_DATABASE": settings.mongo_database,
-            "CRYPTOBOT_REST_URL": settings.rest_url,
-            "CRYPTOBOT_DOCS_DIR": str(settings.docs_dir),
-            "CRYPTOBOT_SPARK_JARS": ",".join(map(str, spark_jars())),
-        },
-    )
+    docs = {"CRYPTOBOT_REST_URL": settings.rest_url, "CRYPTOBOT_DOCS_DIR": str(settings.docs_dir)}
+    return run_program(["-c", _PROGRAM, *arguments], settings, **docs)
 
 
 def found(result: QualityResult) -> list[tuple[str, str, str, list[str]]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +13,7 @@ from cryptobot.market.instant import to_ms
 from cryptobot.market.kline import kline_id
 from cryptobot.settings import ROOT, Settings
 from cryptobot.storage.collections import HISTORICAL_DATA
-from infra.local.jars import spark_jars
+from tests.spark_program import run_program
 
 
 def store_candles(
@@ -41,18 +39,4 @@ def store_candles(
 
 def submit(job: str, settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``spark_jobs/<job>.py`` as a program of its own on the real Spark."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "spark_jobs" / f"{job}.py"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "PYSPARK_PYTHON": sys.executable,
-            "CRYPTOBOT_ENV_FILE": os.devnull,
-            "CRYPTOBOT_MONGO_URI": settings.mongo_uri.get_secret_value(),
-            "CRYPTOBOT_MONGO_DATABASE": settings.mongo_database,
-            "CRYPTOBOT_SPARK_JARS": ",".join(map(str, spark_jars())),
-        },
-    )
+    return run_program([str(ROOT / "spark_jobs" / f"{job}.py"), *arguments], settings)
