@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -119,7 +120,14 @@ class TestSymbols:
         self, client: httpx.AsyncClient, database: Db
     ) -> None:
         database.exchange_info.insert_one(
-            {"_id": "BTCUSDT", "status": "TRADING", "base_asset": "BTC", "quote_asset": "USDT"}
+            {
+                "_id": "BTCUSDT",
+                "status": "TRADING",
+                "base_asset": "BTC",
+                "quote_asset": "USDT",
+                "filters": {},
+                "fetched_at": datetime.now(UTC),
+            }
         )
         items = (await client.get("/v1/symbols")).json()["items"]
         assert [item["symbol"] for item in items] == ["BTCUSDT", "ETHUSDT"]
