@@ -7,11 +7,12 @@ Each stores its outcome in ``quality_results`` and shows it under ``settings.doc
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pymongo.database import Database
 
 from cryptobot.exchange.rest import RestClient
+from cryptobot.market.instant import parse_instant
 from cryptobot.market.span import Span, day_spans
 from cryptobot.settings import Settings
 from cryptobot.storage.collections import EXCHANGE_INFO, FEATURES, HISTORICAL_DATA, STREAMING_DATA
@@ -103,15 +104,16 @@ def run_features_checkpoint(
 def run_reconciliation_checkpoint(
     settings: Settings, database: Database[Document], day: str
 ) -> QualityResult:
-    """Compare the live candles of a UTC day, ``YYYY-MM-DD``, with those that REST or the archive gave."""
+    """Compare the live candles that closed in a UTC day, ``YYYY-MM-DD``, with those of history."""
+    start = parse_instant(day)
     spans = day_spans(settings.symbols, settings.intervals, day)
     return run_assets(
         settings,
         database,
         collection=RECONCILIATION,
         assets=(reconciliation.asset(database, span) for span in spans),
-        start=spans[0].start,
-        end=spans[0].end,
+        start=start,
+        end=start + timedelta(days=1),
     )
 
 

@@ -1,6 +1,7 @@
-"""Candles of each UTC day, read by Spark into `historical_data` after the day has closed.
+"""Candles that close in each UTC day, read by Spark into `historical_data` after the day has closed.
 
-A partition is a UTC day, `YYYY-MM-DD`. What is older than two days comes from the exchange's
+A partition is a UTC day, `YYYY-MM-DD`; a week's candle is of the Sunday that ends it, a month's of the
+month's last day. What is older than two days comes from the exchange's
 archive, the rest by REST. Days that are missing are made by Airflow's own backfill of this DAG, a
 run a day (`airflow backfill create --dag-id historical_data --from-date ... --to-date ...`, both
 days inclusive, or *Trigger > Backfill*); a long range is quicker by `historical_backfill`, one run
@@ -12,7 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, CronPartitionTimetable, PokeReturnValue, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from pipeline.connections import product_settings
 from pipeline.defaults import dag_defaults
@@ -40,8 +41,11 @@ with DAG(
         except NotADayError as error:
             raise AirflowFailException(str(error)) from error
         settings = product_settings()
-        return PokeReturnValue(
-            settled, dump_spans(day_spans(settings.symbols, settings.intervals, day.key)) if settled else None
-        )
+        spans = day_spans(settings.symbols, settings.intervals, day.key)
+        if not spans:
+            raise AirflowSkipException(
+                f"No candle of {', '.join(settings.intervals)} closes on {day.key}; nothing to ask for"
+            )
+        return PokeReturnValue(settled, dump_spans(spans) if settled else None)
 
     ingest(plan())

@@ -71,13 +71,23 @@ def load_spans(text: str) -> list[Span]:
 
 
 def day_spans(symbols: Iterable[str], intervals: Iterable[str], day: str) -> list[Span]:
-    """Return the spans of one UTC day, ``YYYY-MM-DD``: every candle that opens in it."""
+    """Return the spans of the candles that close in the UTC day ``YYYY-MM-DD``.
+
+    Of intervals up to a day these are the candles that open in it; a candle of three days, a week or a
+    month belongs to the day that ends it. An interval of which none closes in the day is left out.
+    """
     start = parse_instant(day)
-    return [
-        Span(symbol, Interval(interval), start, start + timedelta(days=1))
-        for symbol in symbols
-        for interval in intervals
-    ]
+    end = start + timedelta(days=1)
+    spans = []
+    for symbol in symbols:
+        for interval in map(Interval, intervals):
+            if interval.milliseconds <= Interval.DAY_1.milliseconds:
+                spans.append(Span(symbol, interval, start, end))
+                continue
+            open_ms = interval.floor(to_ms(end) - 1)
+            if interval.following(open_ms) == to_ms(end):
+                spans.append(Span(symbol, interval, from_ms(open_ms), end))
+    return spans
 
 
 def history_spans(

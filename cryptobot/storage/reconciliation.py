@@ -9,7 +9,7 @@ read by the job that writes history.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,9 +17,9 @@ from typing import Any
 from pymongo.database import Database
 
 from cryptobot.exchange.rest import RestClient
-from cryptobot.market import Interval, Kline, Span
-from cryptobot.market.instant import from_ms, parse_instant, to_ms
-from cryptobot.market.span import dump_spans
+from cryptobot.market import Kline, Span, kline_id
+from cryptobot.market.instant import parse_instant, to_ms
+from cryptobot.market.span import day_spans, dump_spans
 from cryptobot.settings import Settings
 from cryptobot.storage import candles, source_gaps
 from cryptobot.storage.candle_comparison import Candles, Difference, compare, differing, merged, runs
@@ -55,26 +55,6 @@ class Found:
             self.differences.append(difference.document())
 
 
-def closing_spans(symbols: Iterable[str], intervals: Iterable[str], day: str) -> list[Span]:
-    """Return the spans of the candles that close in the UTC day ``YYYY-MM-DD``.
-
-    Of intervals up to a day these are the candles that open in it; a week's or a month's candle
-    belongs to the day that ends it.
-    """
-    start = parse_instant(day)
-    end = start + _DAY
-    spans = []
-    for symbol in symbols:
-        for interval in map(Interval, intervals):
-            if interval.milliseconds <= Interval.DAY_1.milliseconds:
-                spans.append(Span(symbol, interval, start, end))
-                continue
-            open_ms = interval.floor(to_ms(end) - 1)
-            if interval.following(open_ms) == to_ms(end):
-                spans.append(Span(symbol, interval, from_ms(open_ms), end))
-    return spans
-
-
 def reconcile(
     settings: Settings, database: Database[Document], day: str, *, replace_differing: bool = False
 ) -> Document:
@@ -100,7 +80,7 @@ def reconcile(
         if parse_instant(day) + _DAY > now:
             raise DayNotClosedError(f"{day} is not over: the exchange's clock says {now.isoformat()}")
         found = Found()
-        spans = closing_spans(settings.symbols, settings.intervals, day)
+        spans = day_spans(settings.symbols, settings.intervals, day)
         if _any_live(database, spans):
             for span in spans:
                 _reconcile_span(database, exchange, span, now, found, replace_differing=replace_differing)
@@ -213,7 +193,7 @@ def _asked(exchange: RestClient, span: Span, now: datetime) -> dict[datetime, Do
 def _live_document(candle: Document) -> Document:
     """Return the candle as the live path writes it, with a mark of where it came from instead."""
     kline = {name: candle[name] for name in Kline.__dataclass_fields__}
-    key = f"{kline['symbol']}|{kline['interval']}|{to_ms(kline['open_time'])}"
+    key = kline_id(kline["symbol"], kline["interval"], to_ms(kline["open_time"]))
     return {
         "_id": f"kline|{key}",
         "kind": "kline",

@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from cryptobot.exchange.rest import RestClient
 from cryptobot.market import Kline
-from cryptobot.storage.reconciliation import closing_spans
+from cryptobot.market.span import day_spans
 from tests.airflow_dags.test_definitions import as_scheduled
 from tests.exchange_server import running_exchange
 
@@ -56,7 +56,7 @@ def day(product: Db, exchange: str, monkeypatch: pytest.MonkeyPatch, tmp_path: A
     }.items():
         monkeypatch.setenv(f"CRYPTOBOT_{name}", value)
     with RestClient(exchange) as client:
-        (span,) = closing_spans(["BTCUSDT"], ["1h"], DAY)
+        (span,) = day_spans(["BTCUSDT"], ["1h"], DAY)
         rows = [row for page in client.klines(span, client.server_time()) for row in page]
     candles = [Kline.from_rest("BTCUSDT", span.interval, row) for row in rows]
     plain = [asdict(candle) | {"interval": candle.interval.value} for candle in candles]

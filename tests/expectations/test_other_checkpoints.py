@@ -148,15 +148,27 @@ class TestReconciliation:
         database["streaming_data"].insert_many(live)
         return database
 
-    def run(self, settings: Settings, database: Collections) -> QualityResult:
-        hourly = {"symbols": ("BTCUSDT",), "intervals": ("1h",)}
+    def run(self, settings: Settings, database: Collections, day: datetime = START) -> QualityResult:
+        configured = {"symbols": ("BTCUSDT",), "intervals": ("1w", "3d", "1h")}
         return run_reconciliation_checkpoint(
-            settings.model_copy(update=hourly), database, f"{START:%Y-%m-%d}"
+            settings.model_copy(update=configured), database, f"{day:%Y-%m-%d}"
         )
 
     def test_equal_candles_pass(self, settings: Settings, stored: Collections) -> None:
         result = self.run(settings, stored)
         assert (result.failures, result.rows, result.collection) == ([], 24, "reconciliation")
+
+    def test_a_longer_candle_is_compared_on_the_day_that_ends_it(
+        self, settings: Settings, stored: Collections
+    ) -> None:
+        key = kline_id("BTCUSDT", "3d", to_ms(START))
+        of_three_days = {"interval": "3d", "close_time": START + timedelta(days=3, milliseconds=-1)}
+        stored["historical_data"].insert_one(documents()[0] | of_three_days | {"_id": key})
+        last_day = START + timedelta(days=2)
+        result = self.run(settings, stored, last_day)
+        (found,) = result.failures
+        assert (found.column, found.rows) == ("not_live", [key])
+        assert (result.start, result.end) == (last_day, last_day + timedelta(days=1))
 
     def test_a_candle_that_differs_in_the_last_bit_is_critical(
         self, settings: Settings, stored: Collections

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from cryptobot.market import Interval, Span, history_spans
-from cryptobot.market.instant import EPOCH
+from cryptobot.market.instant import EPOCH, parse_instant, to_ms
 from cryptobot.market.span import day_spans, dump_spans, load_spans, requested_spans
 
 NOW = datetime(2026, 3, 10, 12, 34, 56, tzinfo=UTC)
@@ -43,6 +44,37 @@ def test_a_day_holds_its_candles_and_no_other() -> None:
     (span,) = day_spans(["BTCUSDT"], ["1m"], "2026-03-01")
     assert span.end - span.start == timedelta(days=1)
     assert Interval.MINUTE_1.candles_between(span.start_ms, span.end_ms) == 1_440
+
+
+@pytest.mark.parametrize(
+    ("interval", "start", "last_day"),
+    [
+        ("3d", "2025-10-30", "2025-11-01"),
+        ("1w", "2025-10-27", "2025-11-02"),
+        ("1M", "2025-10-01", "2025-10-31"),
+    ],
+)
+def test_a_long_candle_belongs_to_the_day_that_ends_it(interval: str, start: str, last_day: str) -> None:
+    last = parse_instant(last_day)
+    assert day_spans(["BTCUSDT"], [interval], last_day) == [
+        Span("BTCUSDT", Interval(interval), parse_instant(start), last + timedelta(days=1))
+    ]
+    for other in (last - timedelta(days=1), last + timedelta(days=1)):
+        assert day_spans(["BTCUSDT"], [interval], f"{other:%Y-%m-%d}") == []
+
+
+@pytest.mark.parametrize("interval", list(Interval))
+def test_the_days_of_a_year_hold_each_candle_once(interval: Interval) -> None:
+    first, after = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+    days = [first + timedelta(days=number) for number in range((after - first).days)]
+    made = [(day, span) for day in days for span in day_spans(["BTCUSDT"], [interval], f"{day:%Y-%m-%d}")]
+    spans = [span for _, span in made]
+    assert all(span.end == day + timedelta(days=1) for day, span in made)
+    assert all(one.end == other.start for one, other in pairwise(spans))
+    assert (spans[0].start_ms, spans[-1].end_ms) == (
+        interval.floor(to_ms(first)),
+        interval.floor(to_ms(after)),
+    )
 
 
 def test_spans_survive_the_command_line() -> None:

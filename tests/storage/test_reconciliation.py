@@ -12,11 +12,11 @@ from pymongo.database import Database
 
 from cryptobot.exchange.rest import RestClient
 from cryptobot.market import Interval, Kline, Span
-from cryptobot.market.span import load_spans
+from cryptobot.market.span import day_spans, load_spans
 from cryptobot.settings import Settings
 from cryptobot.storage.collections import CORRECTIONS, GAPS, HISTORICAL_DATA, RECONCILIATIONS, STREAMING_DATA
 from cryptobot.storage.gaps import ABSENT, OPEN, REPAIRED
-from cryptobot.storage.reconciliation import DayNotClosedError, closing_spans, reconcile
+from cryptobot.storage.reconciliation import DayNotClosedError, reconcile
 from tests.exchange_server import running_exchange
 
 YESTERDAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
@@ -44,7 +44,7 @@ def candles(settings: Settings) -> list[Kline]:
     with RestClient(settings.rest_url) as client:
         return [
             Kline.from_rest(span.symbol, span.interval, row)
-            for span in closing_spans(settings.symbols, settings.intervals, DAY)
+            for span in day_spans(settings.symbols, settings.intervals, DAY)
             for page in client.klines(span, client.server_time())
             for row in page
         ]
@@ -205,9 +205,3 @@ def test_recorded_holes_that_the_exchange_can_fill_by_now_are_asked_for_again(
 def test_a_day_that_is_not_over_is_refused(settings: Settings, database: Db) -> None:
     with pytest.raises(DayNotClosedError, match="is not over"):
         reconcile(settings, database, f"{datetime.now(UTC):%Y-%m-%d}")
-
-
-def test_a_long_candle_belongs_to_the_day_that_ends_it() -> None:
-    assert closing_spans(["BTCUSDT"], ["1w"], "2025-11-01") == []
-    (week,) = closing_spans(["BTCUSDT"], ["1w"], "2025-11-02")
-    assert (week.start, week.end) == (datetime(2025, 10, 27, tzinfo=UTC), datetime(2025, 11, 3, tzinfo=UTC))
