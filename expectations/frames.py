@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from cryptobot.market.instant import from_ms
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
 from cryptobot.storage import candles
+from cryptobot.storage.batches import batched
 from cryptobot.storage.database import Document
 
 _BATCH = 20_000
@@ -99,7 +99,7 @@ def frame_of(documents: Iterable[Document], columns: Iterable[str]) -> pd.DataFr
 
     A field beyond ``columns`` becomes a column as well, so that the check of columns sees it.
     """
-    parts = [pd.DataFrame.from_records(batch) for batch in _batches(documents)]
+    parts = [pd.DataFrame.from_records(batch) for batch in batched(documents, _BATCH)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(columns))
 
 
@@ -120,9 +120,3 @@ def _milliseconds(times: pd.Series) -> np.ndarray:
 
 def _words(values: Iterable[str | None]) -> pd.Series:
     return pd.Series(list(values), dtype="object")
-
-
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    rest = iter(documents)
-    while batch := list(islice(rest, _BATCH)):
-        yield batch

@@ -14,14 +14,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
-from cryptobot.market.span import Span
+from cryptobot.market.span import Span, merged
 from cryptobot.settings import Settings
 from cryptobot.storage import candles, quarantine
+from cryptobot.storage.batches import batched
 from cryptobot.storage.collections import HISTORICAL_DATA
 from cryptobot.storage.database import Document
 from spark_jobs import cleaning, writing
 from spark_jobs.completeness import chart
-from spark_jobs.plan import Chunk, joined
+from spark_jobs.plan import Chunk
 from spark_jobs.refusals import quarantine_entries
 from spark_jobs.tally import Tally, counted, observed, tallies
 
@@ -62,8 +63,8 @@ class Ingestion:
         Where nothing is stored there is nothing to compare with: those rows go straight in.
         """
         held = [candles.count(self.database, piece) > 0 or self.overwrite for piece in pieces]
-        fresh = joined(piece for piece, there in zip(pieces, held, strict=True) if not there)
-        known = joined(piece for piece, there in zip(pieces, held, strict=True) if there)
+        fresh = merged(piece for piece, there in zip(pieces, held, strict=True) if not there)
+        known = merged(piece for piece, there in zip(pieces, held, strict=True) if there)
         done = [*self._insert(fresh), *self._reconcile(known)]
         for tally in done:
             quarantine.resolve(self.database, tally.span)
@@ -191,8 +192,8 @@ class Ingestion:
             if counts:
                 writing.log_corrections(writing.removed(strays), self.settings, self.report_id)
                 keys = [row["_id"] for row in strays.select("_id").toLocalIterator()]
-                for start in range(0, len(keys), _REMOVED_BATCH):
-                    candles.remove(self.database, keys[start : start + _REMOVED_BATCH])
+                for batch in batched(keys, _REMOVED_BATCH):
+                    candles.remove(self.database, batch)
             return counts
         finally:
             strays.unpersist()

@@ -5,20 +5,18 @@ An entry is ``open`` until an acceptable candle of its key is stored, then ``res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import islice
-from typing import TypeVar
 
 from pymongo import UpdateOne
 from pymongo.database import Database
 
 from cryptobot.market.span import Span
+from cryptobot.storage.batches import batched
 from cryptobot.storage.candles import stored_keys
 from cryptobot.storage.collections import QUARANTINE
 from cryptobot.storage.database import Document
 
-T = TypeVar("T")
 OPEN, RESOLVED = "open", "resolved"
 _BATCH = 1_000
 
@@ -30,7 +28,7 @@ def add(database: Database[Document], entries: Iterable[Document]) -> None:
     ``fields``, ``source`` and, where a field could not be read, ``raw``.
     """
     now = datetime.now(UTC)
-    for batch in _batches(entries):
+    for batch in batched(entries, _BATCH):
         database[QUARANTINE].bulk_write(
             [
                 UpdateOne(
@@ -47,7 +45,7 @@ def add(database: Database[Document], entries: Iterable[Document]) -> None:
 def resolve(database: Database[Document], span: Span) -> None:
     """Mark the span's entries resolved whose candle is stored by now."""
     waiting = database[QUARANTINE].find(_open_within(span), {"_id": 1})
-    for batch in _batches(waiting):
+    for batch in batched(waiting, _BATCH):
         keys = {entry["_id"]: key_of(entry["_id"]) for entry in batch}
         held = stored_keys(database, set(keys.values()))
         done = [entry for entry, key in keys.items() if key in held]
@@ -72,9 +70,3 @@ def _open_within(span: Span) -> Document:
         "open_time": {"$gte": span.start, "$lt": span.end},
         "state": OPEN,
     }
-
-
-def _batches(items: Iterable[T]) -> Iterator[Sequence[T]]:
-    rest = iter(items)
-    while batch := list(islice(rest, _BATCH)):
-        yield batch
