@@ -8,8 +8,6 @@ import time
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 
 import httpx
 import pyarrow as pa
@@ -55,19 +53,6 @@ class Archive:
     ) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT, transport=transport)
         self._sleep = sleep
-
-    def __enter__(self) -> Self:
-        """Return the archive itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def candles(self, part: Part, now: datetime) -> pa.RecordBatch:
         """Return the part's candles that have closed by ``now``, sorted by open time.

@@ -75,8 +75,8 @@ class Host:
         file = ArchiveFile("BTCUSDT", Interval.HOUR_1, Period.DAILY, START)
         part = Part(span or Span("BTCUSDT", Interval.HOUR_1, START, START + timedelta(days=1)), file)
         transport = httpx.MockTransport(self.answer)
-        with Archive("http://archive", transport=transport, sleep=self.waits.append) as archive:
-            return archive.candles(part, now)
+        archive = Archive("http://archive", transport=transport, sleep=self.waits.append)
+        return archive.candles(part, now)
 
 
 def whole(scale: int = 1) -> list[str]:
