@@ -35,9 +35,7 @@ def find_gaps(span: Span, open_times: Iterable[datetime]) -> Iterator[Span]:
     A gap begins at the first missing open time and ends, exclusive, where candles go on.
     """
     interval = span.interval
-    expected_ms = interval.floor(span.start_ms)
-    if expected_ms < span.start_ms:
-        expected_ms = interval.following(expected_ms)
+    expected_ms = interval.ceil(span.start_ms)
     for open_time in open_times:
         slot_ms = interval.floor(to_ms(open_time))
         if slot_ms > expected_ms:
@@ -45,13 +43,6 @@ def find_gaps(span: Span, open_times: Iterable[datetime]) -> Iterator[Span]:
         expected_ms = interval.following(slot_ms)
     if expected_ms < span.end_ms:
         yield Span(span.symbol, interval, from_ms(expected_ms), span.end)
-
-
-def record_gaps(
-    database: Database[Document], span: Span, gaps: Iterable[Span], *, found_by: str, state: State
-) -> int:
-    """Record ``gaps``, all in one ``state``, as :func:`record_states` does; return how many."""
-    return record_states(database, span, ((gap, state) for gap in gaps), found_by=found_by)
 
 
 def record_states(

@@ -10,7 +10,7 @@ import pytest
 from pymongo.database import Database
 
 from cryptobot.settings import Settings
-from cryptobot.storage.gaps import ABSENT, record_gaps
+from cryptobot.storage.gaps import ABSENT, record_states
 from cryptobot.storage.job_reports import save_report
 from cryptobot.storage.partitions import MissingReportError
 from cryptobot.storage.quality import latest_result
@@ -91,7 +91,7 @@ class TestOutcome:
         save_report(stored, report(rows=HOURS - 1))
         opened = whole_span().start + timedelta(hours=7)
         hole = replace(whole_span(), start=opened, end=opened + timedelta(hours=1))
-        record_gaps(stored, whole_span(), [hole], found_by="test", state=ABSENT)
+        record_states(stored, whole_span(), [(hole, ABSENT)], found_by="test")
         result = run_checkpoint(settings, stored, report_id="run-1")
         assert (result.worst_severity, result.blocking) == ("warning", False)
         assert any("1 from 2026-01-01 07:00" in outcome.observed for outcome in result.failures)

@@ -11,7 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from cryptobot.settings import Settings
-from cryptobot.storage.gaps import ABSENT, record_gaps
+from cryptobot.storage.gaps import ABSENT, record_states
 from cryptobot.storage.job_reports import save_report
 from expectations import large_ranges
 from expectations.checkpoint import load_result, run_checkpoint
@@ -53,7 +53,7 @@ def spoil(database: Database[dict[str, Any]]) -> None:
         kept + documents("ETHUSDT", hours=10), bypass_document_validation=True
     )
     hole = replace(whole_span(), start=bitcoin[30]["open_time"], end=bitcoin[31]["open_time"])
-    record_gaps(database, whole_span(), [hole], found_by="test", state=ABSENT)
+    record_states(database, whole_span(), [(hole, ABSENT)], found_by="test")
     ranges = [
         ("BTCUSDT", whole_span().end, HOURS - 3),
         ("ETHUSDT", whole_span().start + timedelta(hours=10), 10),

@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from cryptobot.market import Span
 from cryptobot.settings import Settings
-from cryptobot.storage.gaps import ABSENT, record_gaps
+from cryptobot.storage.gaps import ABSENT, record_states
 from expectations.checkpoint import run_checkpoint
 from tests.browser import DESKTOP, PHONE, chromium
 from tests.expectations.candles import documents, whole_span
@@ -59,7 +59,7 @@ def checked(settings: Settings, database: Database[dict[str, Any]]) -> Settings:
         bitcoin[:10] + bitcoin[12:] + ether[:20] + ether[21:], bypass_document_validation=True
     )
     hole = Span("ETHUSDT", whole_span().interval, ether[20]["open_time"], ether[21]["open_time"])
-    record_gaps(database, whole_span("ETHUSDT"), [hole], found_by="test", state=ABSENT)
+    record_states(database, whole_span("ETHUSDT"), [(hole, ABSENT)], found_by="test")
     first = Span(
         "ETHUSDT", whole_span().interval, whole_span().start, whole_span().start + timedelta(hours=9)
     )

@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from cryptobot.market import Interval, Span
 from cryptobot.market.instant import from_ms
-from cryptobot.storage.gaps import ABSENT, OPEN, REPAIRED, Hole, find_gaps, record_gaps, redraw
+from cryptobot.storage.gaps import ABSENT, OPEN, REPAIRED, Hole, find_gaps, record_states, redraw
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -68,13 +68,13 @@ class TestFindGaps:
             assert missing == 12
 
 
-class TestRecordGaps:
+class TestRecordStates:
     def test_a_gap_is_stored_once_and_marked_when_it_is_gone(
         self, database: Database[dict[str, Any]]
     ) -> None:
         gaps = list(find_gaps(day(), hours(0, 1, 4, 5)))
         for _ in range(2):
-            assert record_gaps(database, day(), gaps, found_by="test", state=ABSENT) == 1
+            assert record_states(database, day(), [(gap, ABSENT) for gap in gaps], found_by="test") == 1
         (stored,) = database["gaps"].find()
         assert stored == {
             "_id": f"BTCUSDT|1h|{gaps[0].start_ms}",
@@ -85,21 +85,21 @@ class TestRecordGaps:
             "found_by": "test",
             "state": "absent at the source",
         }
-        record_gaps(database, day(), [], found_by="test", state=OPEN)
+        record_states(database, day(), [], found_by="test")
         assert [gap["state"] for gap in database["gaps"].find()] == ["repaired"]
 
     def test_gaps_outside_the_span_stay_as_they_are(self, database: Database[dict[str, Any]]) -> None:
-        record_gaps(database, day(), find_gaps(day(), []), found_by="test", state=OPEN)
+        record_states(database, day(), [(day(), OPEN)], found_by="test")
         later = Span("BTCUSDT", Interval.HOUR_1, day().end, day().end + timedelta(hours=6))
-        record_gaps(database, later, [], found_by="test", state=OPEN)
+        record_states(database, later, [], found_by="test")
         assert [gap["state"] for gap in database["gaps"].find()] == ["open"]
 
     def test_of_a_gap_that_reaches_over_the_border_only_the_part_within_is_judged(
         self, database: Database[dict[str, Any]]
     ) -> None:
-        record_gaps(database, day(), find_gaps(day(), []), found_by="test", state=ABSENT)
+        record_states(database, day(), [(day(), ABSENT)], found_by="test")
         middle = Span("BTCUSDT", Interval.HOUR_1, *hours(2, 4))
-        record_gaps(database, middle, [], found_by="test", state=ABSENT)
+        record_states(database, middle, [], found_by="test")
         stored = [(gap["from"], gap["to"], gap["state"]) for gap in database["gaps"].find().sort("from")]
         absent = "absent at the source"
         assert stored == [
@@ -111,7 +111,7 @@ class TestRecordGaps:
     def test_a_gap_found_in_two_parts_is_one(self, database: Database[dict[str, Any]]) -> None:
         for start, end in ((0, 3), (3, 6)):
             part = Span("BTCUSDT", Interval.HOUR_1, *hours(start, end))
-            record_gaps(database, part, [part], found_by="test", state=ABSENT)
+            record_states(database, part, [(part, ABSENT)], found_by="test")
         (gap,) = database["gaps"].find()
         assert [gap["from"], gap["to"]] == hours(0, 6)
 
