@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 
 from pymongo.database import Database
 
@@ -27,7 +27,8 @@ def chart(database: Database[Document], tally: Tally) -> int:
     span = tally.span
     gaps: list[tuple[Span, State]] = []
     if tally.rows - tally.off_grid < slots(span):  # otherwise each place of the grid has its candle
-        waiting = quarantine.open_times(database, span)
+        quarantined = quarantine.open_times(database, span)
+        waiting = sorted({span.interval.floor(to_ms(at)) for at in quarantined})
         for part in _incomplete(database, tally):
             gaps += split(find_gaps(part, candles.open_times(database, part)), waiting)
     record_states(database, span, gaps, found_by=FOUND_BY)
@@ -50,13 +51,16 @@ def slots(span: Span) -> int:
     return span.interval.candles_between(span.start_ms, span.end_ms)
 
 
-def split(gaps: Iterable[Span], quarantined: Iterable[datetime]) -> Iterator[tuple[Span, State]]:
-    """Yield the ``gaps``, cut where a quarantined row says that there is something after all."""
+def split(gaps: Iterable[Span], waiting: Sequence[int]) -> Iterator[tuple[Span, State]]:
+    """Yield the ``gaps``, cut where a quarantined row says that there is something after all.
+
+    ``waiting`` are the open times on the grid, in ms and in order, that have such a row.
+    """
     for gap in gaps:
         interval = gap.interval
-        waiting = {interval.floor(to_ms(at)) for at in quarantined}
         start_ms = gap.start_ms
-        for slot_ms in sorted(slot for slot in waiting if gap.start_ms <= slot < gap.end_ms):
+        within = slice(bisect_left(waiting, gap.start_ms), bisect_left(waiting, gap.end_ms))
+        for slot_ms in waiting[within]:
             if slot_ms > start_ms:
                 yield Span(gap.symbol, interval, from_ms(start_ms), from_ms(slot_ms)), ABSENT
             start_ms = min(interval.following(slot_ms), gap.end_ms)
