@@ -149,6 +149,14 @@ def test_jobs_reach_mongodb_by_airflows_connection(monkeypatch: pytest.MonkeyPat
     assert product_settings().mongo_uri.get_secret_value() == uri
 
 
+def submit_by(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``script`` be what runs as spark-submit."""
+    submit = folder / "spark-submit"
+    submit.write_text(f"#!/bin/sh\n{script}")
+    submit.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
 @pytest.mark.parametrize(
     ("output", "told"),
     [
@@ -168,10 +176,7 @@ def test_a_spark_job_that_fails_says_why_rather_than_how_it_was_called(
 ) -> None:
     from pipeline.connections import SparkJobFailedError, spark_job
 
-    submit = tmp_path / "spark-submit"
-    submit.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in output) + "exit 1\n")
-    submit.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    submit_by("".join(f"echo '{line}'\n" for line in output) + "exit 1\n", tmp_path, monkeypatch)
     with pytest.raises(SparkJobFailedError) as failed:
         spark_job("historical_data", "historical_data", ["--spans", "[]"]).execute({})
     assert str(failed.value).endswith(told)
@@ -183,10 +188,7 @@ def test_an_argument_whose_template_is_empty_is_not_passed(
 ) -> None:
     from pipeline.connections import spark_job
 
-    submit = tmp_path / "spark-submit"
-    submit.write_text(f'#!/bin/sh\nfor each in "$@"; do echo "$each" >> {tmp_path}/said; done\n')
-    submit.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    submit_by(f'for each in "$@"; do echo "$each" >> {tmp_path}/said; done\n', tmp_path, monkeypatch)
     spark_job("historical_data", "historical_data", ["--source", "auto", ""]).execute({})
     said = (tmp_path / "said").read_text().split("\n")
     assert said[said.index("--source") :] == ["--source", "auto", ""]  # the last is the end of the file
@@ -199,10 +201,7 @@ def test_a_large_range_is_checked_on_spark_and_its_outcome_judged(
     from expectations import checkpoint
     from pipeline import quality
 
-    submit = tmp_path / "spark-submit"
-    submit.write_text(f'#!/bin/sh\nfor each in "$@"; do echo "$each" >> {tmp_path}/said; done\n')
-    submit.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    submit_by(f'for each in "$@"; do echo "$each" >> {tmp_path}/said; done\n', tmp_path, monkeypatch)
     monkeypatch.setattr(quality, "product_database", lambda: contextlib.nullcontext("database"))
     monkeypatch.setattr(checkpoint, "is_large", lambda _, reports: reports == ["a", "b"])
     monkeypatch.setattr(checkpoint, "load_result", lambda _, name: SimpleNamespace(name=name))
