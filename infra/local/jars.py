@@ -89,7 +89,7 @@ KAFKA_LOGGING = JarSet("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.5")
 SPARK_MONGO = JarSet("org.mongodb.spark", "mongo-spark-connector_2.13", "10.5.0")
 MONGO_DRIVER = JarSet("org.mongodb", "mongodb-driver-sync", "5.14.0")
 """In place of the driver that the connector brings, 5.1: this one encodes text without a call a character,
-which takes a sixth of a job's processor time."""
+which takes a sixth of the processor time of a job's JVM."""
 
 SPARK_KAFKA = JarSet("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.2.0")
 
