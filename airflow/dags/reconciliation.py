@@ -18,8 +18,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from pipeline.assets import HISTORICAL_DATA, RECONCILIATION, STREAMING_DATA
 from pipeline.connections import product_database, product_settings, spark_job
 from pipeline.defaults import dag_defaults
-from pipeline.events import REPORT, announce
-from pipeline.ingestion import exchange_now
+from pipeline.events import REPORT
+from pipeline.ingestion import exchange_now, publish
 from pipeline.quality import judged
 
 AFTER_MIDNIGHT = timedelta(minutes=30)
@@ -75,19 +75,6 @@ with DAG(
             raise AirflowSkipException("History lacks nothing that the exchange has; nothing to ask for")
         return found["ask"]
 
-    @task(outlets=[HISTORICAL_DATA])
-    def publish(report_id: str, *, outlet_events) -> dict:
-        """Announce the days whose candles were made whole, so that they are validated and used."""
-        from cryptobot.storage.partitions import bounds, covered_spans, days_held, require_report
-
-        with product_database() as database:
-            report = require_report(database, report_id)
-            spans = covered_spans(report)
-            days = days_held(database, spans)
-        if not days:
-            raise AirflowSkipException("The exchange has none of these candles any more")
-        return announce(outlet_events, HISTORICAL_DATA, report, bounds(spans), days)
-
     @task(outlets=[RECONCILIATION], trigger_rule=TriggerRule.NONE_FAILED)
     def checkpoint(day: str, *, outlet_events) -> dict:
         """Judge the day as it is now; a live candle that differs from the exchange's blocks.
@@ -113,4 +100,4 @@ with DAG(
     )
     closed = day()
     found = compare(closed)
-    chain(found, plan(found), submit, publish(REPORT), checkpoint(closed))
+    chain(found, plan(found), submit, publish(REPORT, other_days=True), checkpoint(closed))

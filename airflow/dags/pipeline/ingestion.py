@@ -61,10 +61,11 @@ def ingest(spans: XComArg, source: str = "auto", *more: str) -> None:
 
 
 @task(outlets=[HISTORICAL_DATA])
-def publish(report_id: str, *, dag_run, outlet_events) -> dict:
+def publish(report_id: str, *, other_days: bool = False, dag_run, outlet_events) -> dict:
     """Announce each day that now holds candles, by the report that proves the job's counts.
 
-    A range of which the exchange itself has no candle is nothing to announce: the run is skipped.
+    A partition's own run announces the partition alone, unless what it read is of ``other_days``. A
+    range of which the exchange itself has no candle is nothing to announce: the run is skipped.
     """
     from cryptobot.storage.partitions import bounds, covered_spans, days_held, require_report
 
@@ -74,5 +75,5 @@ def publish(report_id: str, *, dag_run, outlet_events) -> dict:
         days = days_held(database, spans)
     if not days:
         raise AirflowSkipException("The exchange has no candle in this range; nothing was written")
-    days = days if dag_run.partition_key is None else []
-    return announce(outlet_events, HISTORICAL_DATA, report, bounds(spans), days)
+    named = days if dag_run.partition_key is None or other_days else []
+    return announce(outlet_events, HISTORICAL_DATA, report, bounds(spans), named)
