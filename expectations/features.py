@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from cryptobot.features import FEATURE_SET, Feature
 from cryptobot.market.instant import EPOCH, MILLISECOND, from_ms
-from cryptobot.market.span import Span
+from cryptobot.market.span import Span, pieces
 from cryptobot.settings import Settings
 from cryptobot.storage import candles
 from cryptobot.storage.collections import FEATURES, HISTORICAL_DATA
@@ -215,7 +215,4 @@ def _parts(database: Database[Document], span: Span) -> Iterator[Span]:
         return
     start = min(first for first, _ in held) if span.start <= EPOCH else span.start
     end = min(span.end, max(last for _, last in held) + MILLISECOND)
-    step = timedelta(milliseconds=PART_ROWS * span.interval.milliseconds)
-    while start < end:
-        yield replace(span, start=start, end=min(start + step, end))
-        start += step
+    yield from pieces(replace(span, start=start, end=end), PART_ROWS)

@@ -11,7 +11,7 @@ from cryptobot.exchange.info import require_trading, weight_limit
 from cryptobot.exchange.rest import RestClient
 from cryptobot.market.instant import EPOCH, from_ms, to_ms
 from cryptobot.market.interval import Interval
-from cryptobot.market.span import Span
+from cryptobot.market.span import Span, pieces
 
 CHUNK_CANDLES = 2_000_000
 """Candles of one chunk at most: the unit of verification and of progress."""
@@ -98,18 +98,6 @@ def chunks(spans: Iterable[Span], candles: int = CHUNK_CANDLES) -> Iterator[Chun
         yield tuple(chunk)
 
 
-def joined(pieces: Iterable[Span]) -> list[Span]:
-    """Return ``pieces``, which are in order, with those that touch made one."""
-    whole: list[Span] = []
-    for piece in pieces:
-        last = whole[-1] if whole else None
-        if last and (last.symbol, last.interval, last.end) == (piece.symbol, piece.interval, piece.start):
-            whole[-1] = Span(piece.symbol, piece.interval, last.start, piece.end)
-        else:
-            whole.append(piece)
-    return whole
-
-
 def months(span: Span) -> Iterator[Span]:
     """Yield ``span`` cut at the turn of each month."""
     return _cut(span, Interval.MONTH_1)
@@ -125,7 +113,7 @@ def _pieces(span: Span, candles: int) -> Iterator[Span]:
             yield month
             continue
         for day in _cut(month, Interval.DAY_1):
-            yield from [day] if _candles(day) <= candles else _cut_by_count(day, candles)
+            yield from [day] if _candles(day) <= candles else pieces(day, candles)
 
 
 def _cut(span: Span, unit: Interval) -> Iterator[Span]:
@@ -134,10 +122,3 @@ def _cut(span: Span, unit: Interval) -> Iterator[Span]:
         end_ms = min(unit.following(unit.floor(start_ms)), span.end_ms)
         yield Span(span.symbol, span.interval, from_ms(start_ms), from_ms(end_ms))
         start_ms = end_ms
-
-
-def _cut_by_count(span: Span, candles: int) -> Iterator[Span]:
-    step = candles * span.interval.milliseconds
-    for start_ms in range(span.start_ms, span.end_ms, step):
-        end = from_ms(min(start_ms + step, span.end_ms))
-        yield Span(span.symbol, span.interval, from_ms(start_ms), end)

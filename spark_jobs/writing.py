@@ -6,14 +6,13 @@ by the candle's key: runs that overlap meet each other's candles and compare aga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
-from cryptobot.market.span import Span
+from cryptobot.market.span import Span, pieces
 from cryptobot.settings import Settings
 from cryptobot.spark.failure import full_text
 from cryptobot.spark.session import mongo_options
@@ -103,19 +102,10 @@ def stored(spark: SparkSession, settings: Settings, spans: Sequence[Span]) -> Da
                 & (F.col("open_time") >= F.lit(part.start))
                 & (F.col("open_time") < F.lit(part.end))
             )
-            for part in _parts(spans)
+            for span in spans
+            for part in pieces(span, STORED_PARTITION)
         ),
     )
-
-
-def _parts(spans: Iterable[Span]) -> Iterator[Span]:
-    for span in spans:
-        step = timedelta(milliseconds=STORED_PARTITION * span.interval.milliseconds)
-        start = span.start
-        while start < span.end:
-            end = min(start + step, span.end)
-            yield Span(span.symbol, span.interval, start, end)
-            start = end
 
 
 def compare(sound: DataFrame, held: DataFrame) -> DataFrame:

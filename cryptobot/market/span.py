@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -37,6 +37,31 @@ class Span:
     def end_ms(self) -> int:
         """End of the span (exclusive), ms."""
         return to_ms(self.end)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return ``spans`` in order, those of a symbol and interval that touch or overlap made one."""
+    whole: list[Span] = []
+    for span in sorted(spans, key=lambda each: (each.symbol, each.interval, each.start)):
+        last = whole[-1] if whole else None
+        if last and (last.symbol, last.interval) == (span.symbol, span.interval) and span.start <= last.end:
+            whole[-1] = Span(last.symbol, last.interval, last.start, max(last.end, span.end))
+        else:
+            whole.append(span)
+    return whole
+
+
+def pieces(span: Span, candles: int) -> Iterator[Span]:
+    """Yield ``span`` cut into pieces, each as long as ``candles`` candles; the last may be shorter.
+
+    A month counts by its nominal length, so that a piece holds about so many of them.
+    """
+    length = timedelta(milliseconds=candles * span.interval.milliseconds)
+    start = span.start
+    while start < span.end:
+        end = start + min(length, span.end - start)
+        yield Span(span.symbol, span.interval, start, end)
+        start = end
 
 
 def dump_spans(spans: Iterable[Span]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -85,15 +85,3 @@ def runs(span: Span, open_times: Iterable[datetime]) -> Iterator[Span]:
         end_ms = span.interval.following(slot_ms)
     if start_ms is not None and end_ms is not None:
         yield Span(span.symbol, span.interval, from_ms(start_ms), from_ms(end_ms))
-
-
-def merged(spans: Sequence[Span]) -> list[Span]:
-    """Return ``spans`` in order, those of a symbol and interval that touch or overlap made one."""
-    joined: list[Span] = []
-    for span in sorted(spans, key=lambda each: (each.symbol, each.interval, each.start)):
-        last = joined[-1] if joined else None
-        if last and (last.symbol, last.interval) == (span.symbol, span.interval) and span.start <= last.end:
-            joined[-1] = Span(last.symbol, last.interval, last.start, max(last.end, span.end))
-        else:
-            joined.append(span)
-    return joined

@@ -19,10 +19,10 @@ from pymongo.database import Database
 from cryptobot.exchange.rest import RestClient
 from cryptobot.market import Kline, Span, kline_id
 from cryptobot.market.instant import parse_instant, to_ms
-from cryptobot.market.span import day_spans, dump_spans
+from cryptobot.market.span import day_spans, dump_spans, merged
 from cryptobot.settings import Settings
 from cryptobot.storage import candles, source_gaps
-from cryptobot.storage.candle_comparison import Candles, Difference, compare, differing, merged, runs
+from cryptobot.storage.candle_comparison import Candles, Difference, compare, differing, runs
 from cryptobot.storage.collections import CORRECTIONS, RECONCILIATIONS, STREAMING_DATA
 from cryptobot.storage.database import Document
 from cryptobot.storage.live import insert_new

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cryptobot.market import Interval, Span, history_spans
 from cryptobot.market.instant import EPOCH, parse_instant, to_ms
-from cryptobot.market.span import day_spans, dump_spans, load_spans, requested_spans
+from cryptobot.market.span import day_spans, dump_spans, load_spans, merged, pieces, requested_spans
 
 NOW = datetime(2026, 3, 10, 12, 34, 56, tzinfo=UTC)
 
@@ -75,6 +78,49 @@ def test_the_days_of_a_year_hold_each_candle_once(interval: Interval) -> None:
         interval.floor(to_ms(first)),
         interval.floor(to_ms(after)),
     )
+
+
+def hours(start: int, end: int, symbol: str = "BTCUSDT") -> Span:
+    return Span(symbol, Interval.HOUR_1, NOW + timedelta(hours=start), NOW + timedelta(hours=end))
+
+
+@pytest.mark.parametrize(
+    ("spans", "whole"),
+    [
+        ([], []),
+        ([hours(0, 2), hours(2, 3)], [hours(0, 3)]),
+        ([hours(2, 3), hours(0, 2)], [hours(0, 3)]),
+        ([hours(0, 5), hours(1, 2), hours(4, 6)], [hours(0, 6)]),
+        ([hours(0, 1), hours(2, 3)], [hours(0, 1), hours(2, 3)]),
+        ([hours(1, 2, "ETHUSDT"), hours(0, 1)], [hours(0, 1), hours(1, 2, "ETHUSDT")]),
+    ],
+    ids=["none", "touch", "out of order", "overlap", "apart", "another symbol"],
+)
+def test_spans_that_touch_or_overlap_are_made_one(spans: list[Span], whole: list[Span]) -> None:
+    assert merged(spans) == whole
+
+
+def test_spans_of_another_interval_stay_apart() -> None:
+    minutes = replace(hours(1, 2), interval=Interval.MINUTE_1)
+    assert merged([hours(0, 1), minutes]) == [hours(0, 1), minutes]
+
+
+@given(st.sampled_from(Interval), st.integers(1, 10**8), st.integers(1, 50))
+def test_pieces_are_the_span_and_as_long_as_was_asked(interval: Interval, seconds: int, candles: int) -> None:
+    length = timedelta(milliseconds=candles * interval.milliseconds)
+    span = Span("BTCUSDT", interval, NOW, NOW + min(timedelta(seconds=seconds), 40 * length))
+    cut = list(pieces(span, candles))
+    assert (cut[0].start, cut[-1].end) == (span.start, span.end)
+    assert all(one.end == other.start for one, other in pairwise(cut))
+    assert all(piece.end - piece.start == length for piece in cut[:-1])
+    assert cut[-1].end - cut[-1].start <= length
+    if interval is not Interval.MONTH_1:
+        assert all(interval.candles_between(piece.start_ms, piece.end_ms) == candles for piece in cut[:-1])
+
+
+def test_a_span_shorter_than_a_piece_is_one_even_at_the_end_of_time() -> None:
+    last = Span("BTCUSDT", Interval.MONTH_1, NOW, datetime(9999, 1, 1, tzinfo=UTC))
+    assert list(pieces(last, 10**6)) == [last]
 
 
 def test_spans_survive_the_command_line() -> None:

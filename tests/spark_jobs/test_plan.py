@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from cryptobot.market import Interval, Span
 from cryptobot.market.instant import EPOCH
+from cryptobot.market.span import merged
 from spark_jobs.completeness import slots
-from spark_jobs.plan import bound, chunks, disjoint, joined
+from spark_jobs.plan import bound, chunks, disjoint
 
 NOW = datetime(2026, 3, 10, 12, 34, 56, tzinfo=UTC)
 LISTED = Span(
@@ -68,7 +69,7 @@ class TestChunks:
             for symbol in ("BTCUSDT", "ETHUSDT")
         ]
         made = list(chunks(spans, candles))
-        assert joined(piece for chunk in made for piece in chunk) == spans
+        assert merged(piece for chunk in made for piece in chunk) == spans
         assert all(sum(map(slots, chunk)) <= candles for chunk in made)
 
     def test_they_turn_with_the_months_as_the_archive_s_files_do(self) -> None:
