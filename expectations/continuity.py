@@ -169,9 +169,7 @@ def _with_edges(
 ) -> list[Hole]:
     """Return ``found`` with the holes before the first candle and after the last."""
     grid = Interval(interval)
-    due = grid.floor(start_ms)
-    if due < start_ms:
-        due = grid.following(due)
+    due = grid.ceil(start_ms)
     if first is None or last is None:
         return [(due, end_ms)] if due < end_ms else []
     leading = [(due, first)] if first > due else []

@@ -31,9 +31,7 @@ def _reach(interval: Interval) -> int:
 
 
 def _boundary(interval: Interval, start_ms: int, candles: int) -> int:
-    last = interval.floor(start_ms)
-    if last < start_ms:
-        last = interval.following(last)
+    last = interval.ceil(start_ms)
     if interval is not Interval.MONTH_1:
         return last + (candles - 1) * interval.milliseconds + 1
     for _ in range(candles - 1):

@@ -46,6 +46,11 @@ class Interval(StrEnum):
         anchor = _MONDAY_MS if self is Interval.WEEK_1 else 0
         return at_ms - (at_ms - anchor) % self.milliseconds
 
+    def ceil(self, at_ms: int) -> int:
+        """Return the first open time of the grid, in ms, at or after ``at_ms``."""
+        open_ms = self.floor(at_ms)
+        return open_ms if open_ms == at_ms else self.following(open_ms)
+
     def following(self, open_ms: int) -> int:
         """Return the open time, in ms, of the next candle on the grid."""
         if self is Interval.MONTH_1:
@@ -56,9 +61,7 @@ class Interval(StrEnum):
 
     def candles_between(self, start_ms: int, end_ms: int) -> int:
         """Return how many candles open on the grid in ``[start_ms, end_ms)``."""
-        first = self.floor(start_ms)
-        if first < start_ms:
-            first = self.following(first)
+        first = self.ceil(start_ms)
         if self is not Interval.MONTH_1:
             return max(0, -(-(end_ms - first) // self.milliseconds))
         found = 0
