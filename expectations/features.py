@@ -14,7 +14,7 @@ from great_expectations.expectations import core as gxe
 from great_expectations.expectations.expectation import Expectation
 from pymongo.database import Database
 
-from cryptobot.features import FEATURE_SET, Feature
+from cryptobot.features import FEATURE_SET, Feature, reach_ms
 from cryptobot.market.instant import EPOCH, MILLISECOND, from_ms
 from cryptobot.market.span import Span, pieces
 from cryptobot.settings import Settings
@@ -200,7 +200,7 @@ def _history(database: Database[Document], span: Span) -> pd.DataFrame | None:
 
 def _warm_rows(database: Database[Document], span: Span, frame: pd.DataFrame) -> pd.Series:
     """Tell of each row whether the candles before it are as many as features read."""
-    reach = (FEATURE_SET.warm_up + 4) * span.interval.milliseconds
+    reach = reach_ms(span.interval)
     before = 0
     if span.start_ms > reach:
         before = candles.count(database, replace(span, start=from_ms(span.start_ms - reach), end=span.start))

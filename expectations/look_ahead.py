@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pymongo.database import Database
 
-from cryptobot.features import FEATURE_SET, compute, other_symbol
+from cryptobot.features import FEATURE_SET, compute, other_symbol, reach_ms
 from cryptobot.features.computation import CANDLE_COLUMNS
 from cryptobot.market.instant import EPOCH, MILLISECOND, from_ms, to_ms
 from cryptobot.market.span import Span
@@ -19,7 +19,6 @@ from cryptobot.storage.database import Document
 SAMPLE = 8
 """Candles of a range whose features are computed anew: spread over it, the last among them."""
 
-_MARGIN = 4
 _TOLERANCE = 1e-6
 
 
@@ -38,8 +37,8 @@ def _difference(
     database: Database[Document], span: Span, stored: pd.Series, symbols: Sequence[str]
 ) -> str | None:
     opened = stored["open_time"].to_pydatetime().replace(tzinfo=EPOCH.tzinfo)
-    reach = (FEATURE_SET.warm_up + _MARGIN) * span.interval.milliseconds
-    past = replace(span, start=from_ms(max(0, to_ms(opened) - reach)), end=opened + MILLISECOND)
+    start_ms = max(0, to_ms(opened) - reach_ms(span.interval))
+    past = replace(span, start=from_ms(start_ms), end=opened + MILLISECOND)
     own = _candles(database, past)
     if not len(own) or own["open_time"].iloc[-1] != opened:
         return "its candle is not in historical_data"

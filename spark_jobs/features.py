@@ -21,7 +21,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's users know
 
-from cryptobot.features import FEATURE_SET, compute, other_symbol
+from cryptobot.features import FEATURE_SET, compute, other_symbol, reach_ms
 from cryptobot.market.instant import EPOCH, from_ms, parse_instant, to_ms
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
@@ -35,9 +35,6 @@ from cryptobot.storage.job_reports import save_report
 
 JOB = "features"
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
-
-_MARGIN = 4
-"""Candles read beyond the warm-up: a month is longer than its nominal length."""
 
 _CANDLES = (
     "symbol string, interval string, open_time timestamp, open double, high double, low double,"
@@ -77,15 +74,10 @@ class Request:
 
     def read_from(self, interval: Interval) -> datetime:
         """Return the first open time of ``interval`` that any of the features read."""
-        return from_ms(max(0, to_ms(self.start) - _reach_ms(interval)))
+        return from_ms(max(0, to_ms(self.start) - reach_ms(interval)))
 
     def _made_until(self, interval: Interval) -> datetime:
-        return from_ms(min(to_ms(END_OF_TIME), to_ms(self.end) + _reach_ms(interval)))
-
-
-def _reach_ms(interval: Interval) -> int:
-    """Return how far back the features of a candle look, in milliseconds."""
-    return (FEATURE_SET.warm_up + _MARGIN) * interval.milliseconds
+        return from_ms(min(to_ms(END_OF_TIME), to_ms(self.end) + reach_ms(interval)))
 
 
 def read_candles(spark: SparkSession, request: Request, settings: Settings) -> DataFrame:
