@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from cryptobot.alert_settings import AlertRules, parsed
+
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET = "development-only-and-not-a-secret"  # noqa: S105 - refused outside development
 
@@ -59,6 +61,8 @@ class Settings(BaseSettings):
     symbols: CommaSeparated = ("BTCUSDT", "ETHUSDT")
     intervals: CommaSeparated = ("1m", "15m", "1h", "1d")
     signal_interval: str = "15m"
+    model_max_age_days: int = Field(default=30, ge=1)
+    """A model gives no live signal for candles later than this after those it was trained on."""
     history_days: int | Literal["all"] = 365
     history_days_1m: int | Literal["all"] = 14
 
@@ -78,6 +82,10 @@ class Settings(BaseSettings):
     retention_task_logs: Days = 30
     retention_models: int = Field(default=10, ge=2)
     """Versions of each symbol whose bundles are kept, besides the champion and the one before it."""
+
+    risk_profile: Literal["conservative", "balanced", "aggressive"] = "balanced"
+    """Whose signals raise opportunities."""
+    alert_rules: Annotated[AlertRules, NoDecode] = AlertRules()
 
     api_host: str = "127.0.0.1"
     api_port: int = 8000
@@ -106,6 +114,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("alert_rules", mode="before")
+    @classmethod
+    def _parse_rules(cls, value: object) -> object:
+        return parsed("CRYPTOBOT_ALERT_RULES", value)
 
     @model_validator(mode="after")
     def _derive(self) -> Self:

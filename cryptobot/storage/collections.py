@@ -25,6 +25,8 @@ CHAMPIONS = "champions"
 BACKTESTS = "backtests"
 SIGNALS = "signals"
 ALERTS = "alerts"
+ALERT_COOLDOWNS = "alert_cooldowns"
+OUTBOX_POSITIONS = "outbox_positions"
 QUALITY_RESULTS = "quality_results"
 SERVICE_HEALTH = "service_health"
 JOB_REPORTS = "job_reports"
@@ -66,7 +68,18 @@ INDEXES: dict[str, list[IndexModel]] = {
     MODELS: [IndexModel([("symbol", ASCENDING), ("created_at", DESCENDING)], name="symbol_created_at")],
     BACKTESTS: [IndexModel([("symbol", ASCENDING), ("created_at", DESCENDING)], name="symbol_created_at")],
     SIGNALS: [IndexModel([("symbol", ASCENDING), ("open_time", DESCENDING)], name="symbol_open_time")],
-    ALERTS: [IndexModel([("created_at", DESCENDING)], name="created_at")],
+    ALERTS: [
+        IndexModel([("created_at", DESCENDING)], name="created_at"),
+        IndexModel(
+            [("kind", ASCENDING), ("symbol", ASCENDING), ("created_at", DESCENDING)],
+            name="kind_symbol_created_at",
+        ),
+        IndexModel(
+            [("created_at", ASCENDING)],
+            name="undelivered",
+            partialFilterExpression={"delivered": False},
+        ),
+    ],
     QUALITY_RESULTS: [IndexModel([("finished_at", DESCENDING)], name="finished_at")],
     JOB_REPORTS: [IndexModel([("finished_at", DESCENDING)], name="finished_at")],
     REFRESH_TOKENS: [
@@ -85,6 +98,8 @@ VALIDATORS: dict[str, validators.Validator] = {
     FEATURES: validators.FEATURES,
     JOB_REPORTS: validators.JOB_REPORTS,
     EXCHANGE_INFO: validators.EXCHANGE_INFO,
+    ALERTS: validators.ALERTS,
+    ALERT_COOLDOWNS: validators.ALERT_COOLDOWNS,
 }
 
 STRICT = frozenset({HISTORICAL_DATA, QUARANTINE, CORRECTIONS})

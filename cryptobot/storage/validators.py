@@ -112,3 +112,29 @@ FEATURES: Validator = _holds(
 JOB_REPORTS: Validator = _holds({"job": _STRING}, rows=_COUNT, started_at=_DATE, finished_at=_DATE)
 
 EXCHANGE_INFO: Validator = _holds({"status": _STRING, "filters": {"bsonType": "object"}, "fetched_at": _DATE})
+
+ALERTS: Validator = _holds(
+    {
+        "kind": _STRING,
+        "severity": {"enum": ["info", "warning", "critical"]},
+        "symbol": {"bsonType": ["string", "null"]},
+        "title": _STRING,
+        "message": _STRING,
+        "created_at": _DATE,
+        "acknowledged_at": {"bsonType": ["date", "null"]},
+    },
+    at=_DATE,
+    details={"bsonType": "object"},
+    resolved_at={"bsonType": ["date", "null"]},
+    delivered={"bsonType": "bool"},
+    deliveries={
+        "bsonType": "object",
+        "additionalProperties": {
+            "bsonType": "object",
+            "required": ["state", "attempts", "at"],
+            "properties": {"state": {"enum": ["pending", "sent", "failed"]}, "attempts": _COUNT, "at": _DATE},
+        },
+    },
+)
+
+ALERT_COOLDOWNS: Validator = _holds({"until": _DATE, "alert": _STRING})
