@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cryptobot.market import Interval
 from infra.exchange import events, statistics
 from infra.exchange.bars import MINUTE_MS, Bars, bucket_open
 from infra.exchange.faults import Faults
@@ -21,6 +22,7 @@ from infra.exchange.subscription import Stream
 _TICK_SECONDS = 0.01
 _KLINE_SECONDS = 2.0
 _SECOND = 1.0
+_SECOND_MS = 1_000
 _BLOCK = 2_048
 """Trades are rendered so many at a time."""
 
@@ -104,9 +106,12 @@ class Feed:
     def _happened(self, symbol: str, streams: list[Stream], since_ms: int, now_ms: int) -> None:
         """Send the trades and closed candles of ``(since_ms, now_ms]``."""
         at = since_ms + 1
+        by_second = any(stream.interval is Interval.SECOND_1 for stream in streams)
         while at <= now_ms:
             bar = self._present.bar_at(symbol, at)
             last = int(bar.close_ms[0]) if len(bar) else at - at % MINUTE_MS + MINUTE_MS - 1
+            if by_second:
+                last = min(last, at - at % _SECOND_MS + _SECOND_MS - 1)
             if len(bar) and bar.trades[0]:
                 self._send_trades(streams, int(bar.open_ms[0]), at, min(last, now_ms))
             if last < now_ms:
