@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     mongo_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0")
     mongo_database: str = "cryptobot"
     kafka_bootstrap: str = "127.0.0.1:9092"
+    metrics_port: int = Field(default=0, ge=0, lt=2**16)
+    """Where this stream service serves its metrics to Prometheus, on loopback; 0: nowhere."""
 
     spark_driver_host: str = "127.0.0.1"
     """Where the executors of a cluster reach the jobs' drivers: this machine's address in its network."""

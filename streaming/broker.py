@@ -17,6 +17,7 @@ from cryptobot.market.topics import PARTITIONS
 log = logging.getLogger(__name__)
 
 SINK_GROUP = "streaming-sink"
+SIGNALS_GROUP = "signals"
 BUFFER_BYTES = 256 * 1024 * 1024
 RECORD_BYTES = 1_024
 """What may wait for Kafka in memory, and what a record takes there beside its value: together about
@@ -46,12 +47,12 @@ def ensure_topics(bootstrap: str) -> None:
         admin.close()
 
 
-def connect_consumer(bootstrap: str, **config: Any) -> KafkaConsumer:
-    """Return a consumer of the sink's group that commits only when told to."""
+def connect_consumer(bootstrap: str, group: str = SINK_GROUP, **config: Any) -> KafkaConsumer:
+    """Return a consumer of ``group`` that commits only when told to."""
     return KafkaConsumer(
         bootstrap_servers=bootstrap,
         bootstrap_timeout_ms=CONNECT_MS,
-        group_id=SINK_GROUP,
+        group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         session_timeout_ms=10_000,

@@ -57,7 +57,7 @@ def score_latest(
 def signal_document(
     manifest: Manifest, candle: Document, decision: Decision, *, source: str, created_at: datetime
 ) -> Document:
-    """Return the document of ``signals``: one for each candle and model version.
+    """Return the document of ``signals`` as batch keeps it: one for each candle and model version.
 
     ``in_sample`` marks a candle of the model's training window: said with hindsight, it proves nothing.
     """

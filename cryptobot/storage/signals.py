@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
@@ -19,6 +19,23 @@ def add_signals(database: Database[Document], signals: Iterable[Document]) -> in
     if not updates:
         return 0
     return database[SIGNALS].bulk_write(updates, ordered=False).upserted_count
+
+
+def keep_first(database: Database[Document], signals: Sequence[Document]) -> list[Document]:
+    """Store the signals that are not there yet, by ``_id``; return each as it is stored, in their order.
+
+    Returns once a majority holds them. Raises ``PyMongoError`` when that is not known: call again with
+    the same signals.
+    """
+    if not signals:
+        return []
+    updates = [UpdateOne({"_id": signal["_id"]}, {"$setOnInsert": signal}, upsert=True) for signal in signals]
+    new = database[SIGNALS].bulk_write(updates, ordered=False).upserted_ids or {}
+    before = [signal["_id"] for index, signal in enumerate(signals) if index not in new]
+    stored = (
+        {found["_id"]: found for found in database[SIGNALS].find({"_id": {"$in": before}})} if before else {}
+    )
+    return [stored.get(signal["_id"], signal) for signal in signals]
 
 
 def last_feature_rows(

@@ -85,4 +85,5 @@ def environment(settings: Settings) -> dict[str, str]:
         "CRYPTOBOT_SYMBOLS": ",".join(settings.symbols),
         "CRYPTOBOT_INTERVALS": ",".join(settings.intervals),
         "CRYPTOBOT_SIGNAL_INTERVAL": settings.signal_interval,
+        "CRYPTOBOT_BUNDLE_KEY": settings.bundle_key.get_secret_value(),
     }
