@@ -41,6 +41,7 @@ class TestDocument:
             "buyer_is_maker": True,
             "event_time": from_ms(START_MS + 7),
             "received_at": from_ms(RECEIVED),
+            "source": "stream",
         }
 
     def test_closed_candle(self) -> None:
@@ -61,6 +62,7 @@ class TestDocument:
             "taker_buy_base": 2.0,
             "taker_buy_quote": 20.0,
             "received_at": from_ms(RECEIVED),
+            "source": "stream",
         }
 
     def test_open_candle_is_no_document(self) -> None:
