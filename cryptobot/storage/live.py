@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pymongo import InsertOne, ReplaceOne
+from pymongo import ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
@@ -41,38 +41,40 @@ def insert_new(database: Database[Document], documents: Sequence[Document]) -> W
     Returns once a majority holds the documents. Raises ``PyMongoError`` when that is not known:
     call again with the same documents.
     """
-    return _write(database, [InsertOne(document) for document in documents])
+    if not documents:
+        return Written(0)
+    try:
+        result = database[STREAMING_DATA].insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        return _outcome(error)
+    return Written(len(result.inserted_ids))
 
 
 def keep_latest(database: Database[Document], tickers: Iterable[Document]) -> Written:
     """Replace each ticker unless the stored one was received later; raises as :func:`insert_new`."""
-    return _write(
-        database,
-        [
-            ReplaceOne(
-                {"_id": ticker["_id"], "received_at": {"$lte": ticker["received_at"]}}, ticker, upsert=True
-            )
-            for ticker in tickers
-        ],
-    )
-
-
-def _write(
-    database: Database[Document], operations: Sequence[InsertOne[Document] | ReplaceOne[Document]]
-) -> Written:
+    operations = [
+        ReplaceOne(
+            {"_id": ticker["_id"], "received_at": {"$lte": ticker["received_at"]}}, ticker, upsert=True
+        )
+        for ticker in tickers
+    ]
     if not operations:
         return Written(0)
     try:
-        result = database[STREAMING_DATA].bulk_write(operations, ordered=False)
+        database[STREAMING_DATA].bulk_write(operations, ordered=False)
     except BulkWriteError as error:
-        outcome = error.details or {}
-        faults = [fault for fault in outcome["writeErrors"] if fault["code"] != DUPLICATE_KEY]
-        if outcome["writeConcernErrors"] or any(fault["code"] not in REFUSALS for fault in faults):
-            raise  # of the server's state, such as a change of the primary
-        return Written(
-            int(outcome["nInserted"]), [(int(fault["index"]), str(fault["errmsg"])) for fault in faults]
-        )
-    return Written(result.inserted_count)
+        return _outcome(error)
+    return Written(0)
+
+
+def _outcome(error: BulkWriteError) -> Written:
+    outcome = error.details or {}
+    faults = [fault for fault in outcome["writeErrors"] if fault["code"] != DUPLICATE_KEY]
+    if outcome["writeConcernErrors"] or any(fault["code"] not in REFUSALS for fault in faults):
+        raise error  # of the server's state, such as a change of the primary
+    return Written(
+        int(outcome["nInserted"]), [(int(fault["index"]), str(fault["errmsg"])) for fault in faults]
+    )
 
 
 def newest_tickers(database: Database[Document], symbols: Iterable[str]) -> dict[str, datetime]:
