@@ -55,6 +55,11 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"kind": "trade"},
         ),
         IndexModel(
+            [("kind", ASCENDING), ("received_at", ASCENDING)],
+            name="kind_received_at",
+            partialFilterExpression={"kind": "kline"},
+        ),
+        IndexModel(
             [("received_at", ASCENDING)],
             name="trades_expire",
             expireAfterSeconds=TRADE_RETENTION_SECONDS,
