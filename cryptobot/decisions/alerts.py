@@ -29,8 +29,9 @@ class Alert:
         The time of the data that it is about, from which the cool-down counts.
     cooldown
         For how long no other of its kind, symbol and ``details["direction"]`` is raised; zero: none.
-    lasting
-        It tells of a state that holds until :func:`resolve` ends it.
+    state
+        The state that it tells of, which holds until :func:`resolve` ends it; meanwhile no other
+        alert tells of the same. ``None`` where it is of one moment.
     """
 
     kind: str
@@ -42,7 +43,7 @@ class Alert:
     at: datetime
     cooldown: timedelta = timedelta(0)
     details: Mapping[str, Any] = field(default_factory=dict)
-    lasting: bool = False
+    state: str | None = None
 
     @property
     def group(self) -> str:
@@ -64,32 +65,36 @@ class Alert:
             "details": dict(self.details),
             "deliveries": {},
             "delivered": False,
-            **({"resolved_at": None} if self.lasting else {}),
+            **({"resolved_at": None, "open_state": self.state} if self.state else {}),
         }
 
 
 def raise_alert(database: Database[Document], alert: Alert, now: datetime) -> bool:
     """Store an alert, and return whether it is new.
 
-    It is not when its key was raised before, or when another of its group was raised less than that
-    one's cool-down before ``alert.at``. Any number of writers may call at once: the alert and the
-    group's cool-down are written in one transaction, so that neither is without the other. Raises
-    ``PyMongoError`` when MongoDB is away: call again with the same alert.
+    It is not when its key was raised before, when an open alert tells of its state, or when another of
+    its group was raised less than that one's cool-down before ``alert.at``. Any number of writers may
+    call at once: the alert and the group's cool-down are written in one transaction, so that neither
+    is without the other. Raises ``PyMongoError`` when MongoDB is away: call again with the same alert.
     """
+    same: list[Document] = [{"_id": alert.key}]
+    if alert.state:
+        same.append({"open_state": alert.state})
     with database.client.start_session() as session:
-        while database[ALERTS].find_one({"_id": alert.key}, {"_id": 1}) is None:
+        while database[ALERTS].find_one({"$or": same}, {"_id": 1}) is None:
             with contextlib.suppress(DuplicateKeyError):  # of another writer: what it wrote is seen now
                 return session.with_transaction(lambda within: _claim(database, alert, now, within))
     return False
 
 
-def resolve(
-    database: Database[Document], kind: str, now: datetime, *, still: Collection[str] = (), **among: Any
-) -> int:
-    """End the lasting alerts of a kind, but those whose keys ``still`` hold; return how many that were."""
+def resolve(database: Database[Document], now: datetime, *, still: Collection[str] = (), **among: Any) -> int:
+    """End the open alerts of a ``kind`` or an ``open_state``; return how many there were.
+
+    Those whose keys ``still`` holds stay open.
+    """
     ended = database[ALERTS].update_many(
-        {"kind": kind, "resolved_at": {"$type": "null"}, "_id": {"$nin": list(still)}, **among},
-        {"$set": {"resolved_at": now}},
+        {"resolved_at": {"$type": "null"}, "_id": {"$nin": list(still)}, **among},
+        {"$set": {"resolved_at": now}, "$unset": {"open_state": ""}},
     )
     return ended.modified_count
 

@@ -84,6 +84,12 @@ INDEXES: dict[str, list[IndexModel]] = {
             name="undelivered",
             partialFilterExpression={"delivered": False},
         ),
+        IndexModel(
+            [("open_state", ASCENDING)],
+            name="one_open_alert_of_a_state",
+            unique=True,
+            partialFilterExpression={"open_state": {"$exists": True}},
+        ),
     ],
     QUALITY_RESULTS: [IndexModel([("finished_at", DESCENDING)], name="finished_at")],
     JOB_REPORTS: [IndexModel([("finished_at", DESCENDING)], name="finished_at")],

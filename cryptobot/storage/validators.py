@@ -126,6 +126,7 @@ ALERTS: Validator = _holds(
     at=_DATE,
     details={"bsonType": "object"},
     resolved_at={"bsonType": ["date", "null"]},
+    open_state=_STRING,
     delivered={"bsonType": "bool"},
     deliveries={
         "bsonType": "object",

@@ -140,10 +140,19 @@ def test_a_refused_alert_leaves_no_cooldown_behind(database: Db) -> None:
     assert raised(database, alert("b")) == [True]
 
 
-def test_a_lasting_alert_stays_open_until_it_is_resolved(database: Db) -> None:
-    for key in ("a", "b"):
-        raise_alert(database, alert(key, lasting=True, cooldown=timedelta(0)), AT)
-    raise_alert(database, alert("passing"), AT)
-    assert resolve(database, "opportunity", AT + HOUR, still=["b"]) == 1
+def test_an_alert_of_a_state_stays_open_until_it_is_resolved(database: Db) -> None:
+    none = timedelta(0)
+    assert raised(database, *(alert(key, state=key, cooldown=none) for key in "ab")) == [True, True]
+    assert raised(database, alert("b again", state="b", cooldown=none), alert("passing")) == [False, True]
+    assert resolve(database, AT + HOUR, kind="opportunity", still=["b"]) == 1
     resolved = {each["_id"]: each.get("resolved_at", "never") for each in database[ALERTS].find()}
     assert resolved == {"a": AT + HOUR, "b": None, "passing": "never"}
+    assert resolve(database, AT + HOUR, open_state="b") == 1
+    assert raised(database, alert("b once more", state="b", cooldown=none)) == [True]
+
+
+def test_writers_at_once_open_one_alert_of_a_state(database: Db, app_settings: Settings) -> None:
+    made = [alert(f"k{number}", state="feed", cooldown=timedelta(0)) for number in range(8)]
+    writers = [lambda own, each=each: raise_alert(own, each, AT) for each in made]
+    assert sum(at_once(app_settings, writers)) == 1
+    assert database[ALERTS].count_documents({}) == 1
