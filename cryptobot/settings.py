@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from cryptobot.alert_settings import AlertRules, parsed
+from cryptobot.alert_settings import AlertRules, Target, TargetName, parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET = "development-only-and-not-a-secret"  # noqa: S105 - refused outside development
@@ -37,6 +37,7 @@ class Settings(BaseSettings):
         extra="ignore",
         populate_by_name=True,
         frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     environment: Literal["development", "production"] = "development"
@@ -48,6 +49,8 @@ class Settings(BaseSettings):
     rest_url: str = ""
     stream_url: str = ""
     archive_url: str = ""
+    stream_silence_seconds: float = Field(default=10.0, gt=0)
+    """A stream connection without any event for so long is opened anew."""
 
     mongo_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0")
     mongo_database: str = "cryptobot"
@@ -88,6 +91,8 @@ class Settings(BaseSettings):
     risk_profile: Literal["conservative", "balanced", "aggressive"] = "balanced"
     """Whose signals raise opportunities."""
     alert_rules: Annotated[AlertRules, NoDecode] = AlertRules()
+    alert_targets: Annotated[dict[TargetName, Target], NoDecode] = {}
+    """Where alerts are sent, by name; the addresses are secrets."""
 
     api_host: str = "127.0.0.1"
     api_port: int = 8000
@@ -117,10 +122,10 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("alert_rules", mode="before")
+    @field_validator("alert_rules", "alert_targets", mode="before")
     @classmethod
-    def _parse_rules(cls, value: object) -> object:
-        return parsed("CRYPTOBOT_ALERT_RULES", value)
+    def _parse(cls, value: object, info: ValidationInfo) -> object:
+        return parsed(f"CRYPTOBOT_{str(info.field_name).upper()}", value)
 
     @model_validator(mode="after")
     def _derive(self) -> Self:

@@ -7,10 +7,11 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.partitioner.default import murmur2
 
 from cryptobot.market.topics import PARTITIONS
 
@@ -25,6 +26,7 @@ RECORD_BYTES = 1_024
 CONNECT_MS = 3_000
 RETRY_S = 1.0
 _DELIVERY_TIMEOUT_MS = 3_600_000
+_MOST_KEYS = 10_000
 
 Headers = list[tuple[str, bytes]]
 
@@ -62,12 +64,8 @@ def connect_consumer(bootstrap: str, group: str = SINK_GROUP, **config: Any) -> 
     )
 
 
-class _Record(NamedTuple):
-    future: Any  # kafka-python's future; None: not handed to a producer yet
-    topic: str
-    value: bytes
-    key: bytes | None
-    headers: Headers | None
+_Record = tuple[Any, str, bytes, bytes | None, Headers | None]
+"""kafka-python's future (None: not handed to a producer yet), topic, value, key and headers."""
 
 
 class Publisher:
@@ -77,6 +75,12 @@ class Publisher:
     made and all that is not acknowledged is sent again: at least once, never less. Connecting
     happens in a thread of its own, so that :meth:`publish` never waits for the network. The caller
     holds back while :attr:`full`. All methods are safe to call from any thread.
+
+    Attributes
+    ----------
+    published, settled
+        How many records were taken, and how many of them are acknowledged: the first so many, because
+        they are settled in their order.
     """
 
     def __init__(self, bootstrap: str, *, buffer_bytes: int = BUFFER_BYTES) -> None:
@@ -85,6 +89,9 @@ class Publisher:
         self._lock = threading.RLock()
         self._waiting: deque[_Record] = deque()
         self._waiting_bytes = 0
+        self.published = 0
+        self.settled = 0
+        self._partitions: dict[tuple[str, bytes], int] = {}
         self._announced: Any = None
         self._answered = True
         self._producer: KafkaProducer | None = None
@@ -120,8 +127,9 @@ class Publisher:
     ) -> None:
         """Take one record; it will be in Kafka, or counted in :attr:`waiting`."""
         with self._lock:
-            self._waiting.append(self._hand_over(_Record(None, topic, value, key, headers)))
+            self._waiting.append((self._hand_over(topic, value, key, headers), topic, value, key, headers))
             self._waiting_bytes += len(value) + RECORD_BYTES
+            self.published += 1
             self._settle()
 
     def announce(self, topic: str, value: bytes, key: bytes) -> None:
@@ -129,7 +137,7 @@ class Publisher:
         with self._lock:
             self._answered = self._announced is None or self._announced.is_done
             if self._answered:
-                self._announced = self._hand_over(_Record(None, topic, value, key, None)).future
+                self._announced = self._hand_over(topic, value, key, None)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is acknowledged; false when ``timeout_s`` passed before."""
@@ -150,26 +158,40 @@ class Publisher:
         if self._producer is not None:
             _close(self._producer)
 
-    def _hand_over(self, record: _Record) -> _Record:
+    def _hand_over(self, topic: str, value: bytes, key: bytes | None, headers: Headers | None) -> Any:
+        """Return the future of the record in the producer's hands; None where there is no producer now."""
         if self._producer is None or self._broken.is_set():
-            return record
+            return None
         try:
-            future = self._producer.send(record.topic, record.value, record.key, record.headers)
+            partition = None if key is None else self._partition(self._producer, topic, key)
+            return self._producer.send(topic, value, key, headers, partition)
         except KafkaError as error:
             self._give_up(error)
-            return record
-        return record._replace(future=future)
+            return None
+
+    def _partition(self, producer: KafkaProducer, topic: str, key: bytes) -> int:
+        """Return the key's partition as Kafka's own clients choose it; computed once, for it takes long."""
+        known = self._partitions.get((topic, key))
+        if known is None:
+            partitions = sorted(producer.partitions_for(topic))
+            known = partitions[(murmur2(key) & 0x7FFFFFFF) % len(partitions)]
+            if len(self._partitions) >= _MOST_KEYS:
+                self._partitions.clear()
+            self._partitions[topic, key] = known
+        return known
 
     def _settle(self) -> None:
         """Forget what is acknowledged, from the oldest on."""
-        while self._waiting:
-            future = self._waiting[0].future
+        waiting = self._waiting
+        while waiting:
+            future = waiting[0][0]
             if future is None or not future.is_done:
                 return
             if future.exception is not None:
                 self._give_up(future.exception)
                 return
-            self._waiting_bytes -= len(self._waiting.popleft().value) + RECORD_BYTES
+            self._waiting_bytes -= len(waiting.popleft()[2]) + RECORD_BYTES
+            self.settled += 1
 
     def _give_up(self, error: BaseException) -> None:
         if not self._broken.is_set():
@@ -199,8 +221,10 @@ class Publisher:
                 old, self._producer = self._producer, producer
                 self._announced = None
                 self._broken.clear()
+                self._partitions.clear()
                 self._waiting = deque(
-                    self._hand_over(record._replace(future=None)) for record in self._waiting
+                    (self._hand_over(topic, value, key, headers), topic, value, key, headers)
+                    for _, topic, value, key, headers in self._waiting
                 )
             if old is not None:
                 _close(old)

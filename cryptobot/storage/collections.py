@@ -13,6 +13,7 @@ from cryptobot.storage import validators
 
 HISTORICAL_DATA = "historical_data"
 STREAMING_DATA = "streaming_data"
+STREAM_POSITIONS = "stream_positions"
 GAPS = "gaps"
 QUARANTINE = "quarantine"
 CORRECTIONS = "corrections"
@@ -103,6 +104,7 @@ INDEXES: dict[str, list[IndexModel]] = {
 VALIDATORS: dict[str, validators.Validator] = {
     HISTORICAL_DATA: validators.HISTORICAL_DATA,
     STREAMING_DATA: validators.STREAMING_DATA,
+    STREAM_POSITIONS: validators.STREAM_POSITIONS,
     GAPS: validators.GAPS,
     QUARANTINE: validators.QUARANTINE,
     CORRECTIONS: validators.CORRECTIONS,

@@ -64,6 +64,18 @@ STREAMING_DATA: Validator = _holds(
     {"kind": {"enum": ["kline", "trade", "ticker"]}, "symbol": _STRING, "received_at": _DATE}
 )
 
+STREAM_POSITIONS: Validator = _holds(
+    {
+        "kind": {"enum": ["trade", "kline"]},
+        "symbol": _STRING,
+        "exchange": _STRING,
+        "position": {"bsonType": ["int", "long"]},
+        "event_time": _DATE,
+        "updated_at": _DATE,
+    },
+    interval=_STRING,
+)
+
 GAPS: Validator = {
     **_holds(
         {

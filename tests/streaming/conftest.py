@@ -40,6 +40,8 @@ def live_settings(app_settings: Settings, kafka_bootstrap: str, feed: Feed, symb
         update={
             "kafka_bootstrap": kafka_bootstrap,
             "stream_url": feed.url,
+            "rest_url": feed.rest_url,
+            "stream_silence_seconds": 3_600,
             "symbols": (symbol,),
             "intervals": ("1m",),
             "signal_interval": "1m",
@@ -82,8 +84,11 @@ def environment(settings: Settings) -> dict[str, str]:
         "CRYPTOBOT_MONGO_DATABASE": settings.mongo_database,
         "CRYPTOBOT_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "CRYPTOBOT_STREAM_URL": settings.stream_url,
+        "CRYPTOBOT_REST_URL": settings.rest_url,
+        "CRYPTOBOT_STREAM_SILENCE_SECONDS": str(settings.stream_silence_seconds),
         "CRYPTOBOT_SYMBOLS": ",".join(settings.symbols),
         "CRYPTOBOT_INTERVALS": ",".join(settings.intervals),
         "CRYPTOBOT_SIGNAL_INTERVAL": settings.signal_interval,
+        "CRYPTOBOT_METRICS_PORT": str(settings.metrics_port),
         "CRYPTOBOT_BUNDLE_KEY": settings.bundle_key.get_secret_value(),
     }

@@ -32,6 +32,7 @@ class TestExchangeToDatabase:
                 update={
                     "kafka_bootstrap": kafka_bootstrap,
                     "stream_url": url.replace("http", "ws"),
+                    "rest_url": url,
                     "symbols": SYMBOLS,
                     "intervals": ("1s", "1m"),
                     "signal_interval": "1m",

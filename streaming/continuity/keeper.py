@@ -1,0 +1,133 @@
+"""Keeps the live feed whole: has holes filled, and positions recorded once Kafka has all before them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+
+from cryptobot.settings import Settings
+from cryptobot.storage.gaps import ABSENT, REPAIRED
+from cryptobot.storage.stream_positions import StreamPosition
+from streaming.broker import Publisher
+from streaming.continuity.recorder import Recorder
+from streaming.continuity.repair import Outcome, Repair
+from streaming.continuity.streams import Streams, Stretch
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 0.25
+RECORD_EVERY = 4
+"""Positions are taken at each fourth turn: about every second."""
+LONGEST_WAIT_S = 30.0
+ATTEMPTS = 7
+"""After so many answers without them, for about a minute, events are absent at the source."""
+_END_S = 2.0
+
+
+class Keeper:
+    """Watches over the streams from the event loop; all waiting is done in other threads.
+
+    Attributes
+    ----------
+    repaired, absent
+        How many holes were filled, and how many the exchange could not fill.
+    """
+
+    def __init__(self, settings: Settings, streams: Streams, publisher: Publisher) -> None:
+        self._streams = streams
+        self._publisher = publisher
+        self._loop = asyncio.get_running_loop()
+        self._repair = Repair(settings.rest_url, publisher, self._tell)
+        self._recorder = Recorder(settings, self._loaded)
+        self._resumed = False
+        self._taken: tuple[int, list[StreamPosition]] | None = None
+        self._attempts: Counter[int] = Counter()
+        self._open = 0
+        self.repaired = 0
+        self.absent = 0
+
+    @property
+    def open(self) -> int:
+        """How many holes are known and not filled."""
+        return self._open
+
+    async def run(self) -> None:
+        """Keep watch until cancelled."""
+        self._recorder.start()
+        turn = 0
+        while True:
+            await asyncio.sleep(EVERY_S)
+            turn += 1
+            for stretch in self._streams.due():
+                self._begin(stretch)
+            if turn % RECORD_EVERY == 0:
+                self.record()
+
+    def record(self) -> None:
+        """Hand over the positions taken before, if Kafka has acknowledged all of theirs, and take anew."""
+        if self._taken is not None:
+            published, moved = self._taken
+            if self._publisher.settled < published:
+                return
+            if moved:
+                self._recorder.positions(moved)
+        if self._resumed:
+            published = self._publisher.published
+            self._taken = published, self._streams.moved()
+
+    def end(self) -> None:
+        """Stop repairing, record the last positions that Kafka has acknowledged, and stop."""
+        self._repair.close()
+        self.record()
+        self.record()
+        self._recorder.end(_END_S)
+
+    def _begin(self, stretch: Stretch) -> None:
+        self._open += len(stretch.holes)
+        gaps = [stretch.gap(hole) for hole in stretch.holes]
+        log.warning(
+            "%s: %d missing in the live stream, from %d to %d; asking by REST",
+            _name(stretch),
+            sum(hole.last - hole.first + 1 for hole in stretch.holes),
+            gaps[0].first,
+            gaps[-1].last,
+        )
+        self._recorder.opened(gaps)
+        self._repair.submit(stretch)
+
+    def _tell(self, outcome: Outcome) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._heed, outcome)
+
+    def _heed(self, outcome: Outcome) -> None:
+        stretch = outcome.stretch
+        key = id(stretch.holes[-1])
+        absent = []
+        if outcome.missing:
+            self._attempts[key] += outcome.asked
+            if not outcome.asked or self._attempts[key] < ATTEMPTS:
+                wait = min(2.0 ** self._attempts[key], LONGEST_WAIT_S)
+                self._loop.call_later(wait, self._repair.submit, stretch)
+                return
+            absent = outcome.missing
+            log.error("%s: the exchange does not have what is missing; going on without", _name(stretch))
+        self._attempts.pop(key, None)
+        for hole in stretch.holes:
+            stretch.sequence.fill(hole)
+        self._open -= len(stretch.holes)
+        self.repaired += len(outcome.filled)
+        self.absent += len(absent)
+        self._recorder.closed([stretch.gap(hole) for hole in outcome.filled], REPAIRED)
+        self._recorder.closed([stretch.gap(hole) for hole in absent], ABSENT)
+
+    def _loaded(self, positions: list[StreamPosition]) -> None:
+        def resume() -> None:
+            self._streams.resume(positions)
+            self._resumed = True
+
+        self._loop.call_soon_threadsafe(resume)
+
+
+def _name(stretch: Stretch) -> str:
+    return f"{stretch.symbol} {'trades' if stretch.interval is None else f'candles of {stretch.interval}'}"
