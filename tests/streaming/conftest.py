@@ -55,6 +55,12 @@ def start(live_settings: Settings, tmp_path: Path) -> Starter:
     return starter(live_settings, tmp_path)
 
 
+@pytest.fixture
+def silent_start(live_settings: Settings, tmp_path: Path) -> Starter:
+    """Run a service that takes a connection for dead after two seconds without a frame."""
+    return starter(live_settings.model_copy(update={"stream_silence_seconds": 2}), tmp_path)
+
+
 def starter(settings: Settings, folder: Path) -> Starter:
     """Return what runs the services with ``settings``, their logs in ``folder``."""
 
