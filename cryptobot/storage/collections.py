@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import OperationFailure
 
 from cryptobot.storage import validators
 
@@ -115,6 +114,8 @@ VALIDATORS: dict[str, validators.Validator] = {
     ALERT_COOLDOWNS: validators.ALERT_COOLDOWNS,
 }
 
+_EXISTS = 48
+
 STRICT = frozenset({HISTORICAL_DATA, QUARANTINE, CORRECTIONS})
 """Collections in which documents of before their validator are held to it too, once they are written to."""
 
@@ -122,10 +123,18 @@ STRICT = frozenset({HISTORICAL_DATA, QUARANTINE, CORRECTIONS})
 def ensure_collections(database: Database[dict[str, Any]]) -> None:
     """Create what is missing of the collections, their validators and indexes; idempotent."""
     for name in {*INDEXES, *VALIDATORS}:
-        with contextlib.suppress(CollectionInvalid):  # it exists, and is brought up to date below
-            database.create_collection(name)
+        _create(database, name)
         if name in VALIDATORS:
             level = "strict" if name in STRICT else "moderate"
             database.command("collMod", name, validator=VALIDATORS[name], validationLevel=level)
         if name in INDEXES:
             database[name].create_indexes(INDEXES[name])
+
+
+def _create(database: Database[dict[str, Any]], name: str) -> None:
+    """Create a collection unless it exists, or another process creates it at the same moment."""
+    try:
+        database.create_collection(name, check_exists=False)
+    except OperationFailure as error:
+        if error.code != _EXISTS:
+            raise
