@@ -1,4 +1,4 @@
-"""The parameters of the alert rules, as ``CRYPTOBOT_ALERT_RULES`` sets them (JSON)."""
+"""The alert rules' parameters and the targets of alerts, as settings in JSON give them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -80,6 +80,24 @@ class AlertRules(BaseModel):
     quality_failure: Rule = Rule()
     live_feed: Rule = Rule()
     pipeline: Rule = Rule()
+
+
+TargetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+"""What a target is called in logs and documents, where its address never appears."""
+
+
+class Target(BaseModel):
+    """Where alerts are sent: an address as apprise takes them, alone or with the least severity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: SecretStr
+    min_severity: Severity = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_alone(cls, value: object) -> object:
+        return {"url": value} if isinstance(value, str) else value
 
 
 def parsed(name: str, value: object) -> object:

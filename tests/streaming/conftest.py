@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -97,4 +98,10 @@ def environment(settings: Settings) -> dict[str, str]:
         "CRYPTOBOT_SIGNAL_INTERVAL": settings.signal_interval,
         "CRYPTOBOT_METRICS_PORT": str(settings.metrics_port),
         "CRYPTOBOT_BUNDLE_KEY": settings.bundle_key.get_secret_value(),
+        "CRYPTOBOT_ALERT_TARGETS": json.dumps(
+            {
+                name: {"url": target.url.get_secret_value(), "min_severity": target.min_severity}
+                for name, target in settings.alert_targets.items()
+            }
+        ),
     }
