@@ -72,11 +72,16 @@ def table(letters: list[Letter]) -> Table:
             str(letter.offset),
             letter.at.strftime("%m-%d %H:%M:%S"),
             state,
-            Text(letter.origin),
-            Text(letter.reason),
-            Text(letter.value[:VALUE_CHARS].decode(errors="replace")),
+            _printable(letter.origin),
+            _printable(letter.reason),
+            _printable(letter.value[:VALUE_CHARS].decode(errors="replace")),
         )
     return made
+
+
+def _printable(text: str) -> Text:
+    """Return what others wrote, without what a terminal would obey."""
+    return Text("".join(letter if letter.isprintable() else "\ufffd" for letter in text))
 
 
 def show(letters: DeadLetters, console: Console, since: datetime | None, limit: int) -> None:
