@@ -16,7 +16,6 @@ from infra.local.layout import Layout
 _BIN = Path(sys.executable).parent
 STORES = frozenset({"mongod", "kafka", "postgres"})
 """What the other services write to, and which therefore stops last."""
-
 DAEMONS = ("producer", "sink", "signals", "notifier")
 METRICS_PORT = 9101
 """Where the first daemon serves its metrics, unless the settings name another port; the others follow."""
@@ -54,6 +53,7 @@ def declare(settings: Settings, layout: Layout) -> list[Service]:
     product = [
         _daemon(settings, "producer", (*stores, *_names(exchange))),
         _daemon(settings, "sink", stores),
+        _daemon(settings, "notifier", stores),
         Service(
             "api",
             (str(_BIN / "cryptobot-api"),),
