@@ -18,7 +18,7 @@ from cryptobot.market.topics import PARTITIONS
 log = logging.getLogger(__name__)
 
 SINK_GROUP = "streaming-sink"
-SIGNALS_GROUP = "signals"
+SIGNALS_GROUP = "streaming-signals"
 BUFFER_BYTES = 256 * 1024 * 1024
 RECORD_BYTES = 1_024
 """What may wait for Kafka in memory, and what a record takes there beside its value: together about
@@ -49,7 +49,7 @@ def ensure_topics(bootstrap: str) -> None:
         admin.close()
 
 
-def connect_consumer(bootstrap: str, group: str = SINK_GROUP, **config: Any) -> KafkaConsumer:
+def connect_consumer(bootstrap: str, group: str, **config: Any) -> KafkaConsumer:
     """Return a consumer of ``group`` that commits only when told to."""
     return KafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -57,7 +57,8 @@ def connect_consumer(bootstrap: str, group: str = SINK_GROUP, **config: Any) -> 
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        session_timeout_ms=10_000,
+        session_timeout_ms=6_000,
+        heartbeat_interval_ms=1_000,
         reconnect_backoff_max_ms=2_000,
         metrics_enabled=False,
         **config,
@@ -237,7 +238,7 @@ class Publisher:
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
-            linger_ms=25,
+            linger_ms=10,
             batch_size=64 * 1024,
             max_block_ms=5_000,
             delivery_timeout_ms=_DELIVERY_TIMEOUT_MS,

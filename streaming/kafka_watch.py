@@ -15,9 +15,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from cryptobot.market.instant import to_ms
 from cryptobot.market.topics import DEAD_LETTER, KLINES, MARKET
 from cryptobot.settings import Settings
-from streaming.broker import SINK_GROUP
-
-SIGNALS_GROUP = "streaming-signals"
+from streaming.broker import SIGNALS_GROUP, SINK_GROUP
 
 CONSUMERS: Mapping[str, Sequence[str]] = {SINK_GROUP: MARKET, SIGNALS_GROUP: (KLINES,)}
 """The groups of consumers that must keep up, each with the topics that it reads."""

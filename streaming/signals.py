@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +14,6 @@ import orjson
 import pymongo
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
-from kafka.structs import OffsetAndMetadata
 from pymongo.errors import PyMongoError
 
 from cryptobot.decisions.announcement import Announcer
@@ -28,15 +26,13 @@ from cryptobot.settings import Settings, settings
 from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import Document, connect
 from streaming.broker import SIGNALS_GROUP, Publisher, connect_consumer
-from streaming.documents import BrokenMessageError, document
+from streaming.documents import STREAM, BrokenMessageError, document
+from streaming.metrics import LATENCY_S, Tally, counted, measured
 from streaming.service import Heartbeat, Pulse, start_logging, stop_on_signals
+from streaming.waiting import WAIT_S, Key, WaitingCandles
 
 log = logging.getLogger(__name__)
 
-WAIT_S = 10.0
-"""For so long a candle waits for those that its features lack: the other pair's, or a repaired hole's."""
-REFILL_S = 0.5
-"""Meanwhile the database is asked for them as often: another instance may have the other pair."""
 IDLE_MS, WAITING_MS = 500, 50
 FETCH_WAIT_MS = 50
 COMMIT_S = 1.0
@@ -46,25 +42,18 @@ WRITE_S = 3.0
 """A write that takes longer is tried again: the stop must not wait for a MongoDB that is away."""
 RETRY_S = 1.0
 REMEMBERED = 10_000
-
-Key = tuple[str, int]
-"""A candle: symbol and open time in ms."""
+"""Signals of which it is known that they are in the topic."""
 
 
 @dataclass(slots=True)
 class SignalsPulse(Pulse):
-    """How the daemon is: ``stored`` counts signals, ``withheld`` candles without one, by reason."""
+    """What the signals daemon counts besides; what it stores are signals."""
 
-    withheld: dict[str, int] = field(default_factory=dict)
-    waiting: int = 0
+    no_model: int = counted("Closed candles without a signal: there is no model.")
+    model_expired: int = counted("Closed candles without a signal: the model has expired.")
+    incomplete: int = counted("Closed candles without a signal: candles are missing.")
+    waiting: int = measured("Closed candles that wait for others.")
     models: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    partition: TopicPartition
-    offset: int
-    since: float
 
 
 class SignalService:
@@ -81,7 +70,6 @@ class SignalService:
         self._settings = settings
         self._publisher = publisher
         self._stop = stop
-        self._wait_s = wait_s
         self._database = connect(settings)
         self._store = ChampionStore(self._database, settings, None, self._note_model)
         self._scorer = LiveScorer(
@@ -91,12 +79,14 @@ class SignalService:
             timedelta(days=settings.model_max_age_days),
         )
         self._announcer = Announcer(self._database, settings)
-        self._waiting: dict[Key, _Waiting] = {}
-        self._positions: dict[TopicPartition, int] = {}
+        self._waiting = WaitingCandles(self._scorer, wait_s)
         self._published: OrderedDict[str, None] = OrderedDict()
         self._silent: dict[str, str] = {}
-        self._refilled_at = self._committed_at = 0.0
+        self._committed_at = time.monotonic()
         self._state = SignalsPulse()
+        self.latency = Tally(
+            "latency_seconds", "From a closed candle's arrival until its signal is stored.", LATENCY_S
+        )
 
     def pulse(self) -> SignalsPulse:
         """Return how the daemon is."""
@@ -144,24 +134,22 @@ class SignalService:
 
     def _consume(self, consumer: KafkaConsumer) -> None:
         self._waiting.clear()
-        self._positions.clear()
         while not self._stop.is_set():
-            behind = self._waiting or self._positions
-            polled = consumer.poll(timeout_ms=WAITING_MS if behind else IDLE_MS)
+            busy = len(self._waiting) or self._waiting.uncommitted
+            polled = consumer.poll(timeout_ms=WAITING_MS if busy else IDLE_MS)
             came = [self._take(record) for part in polled.values() for record in part]
             for partition, records in polled.items():
-                self._positions[partition] = records[-1].offset + 1
+                self._waiting.read_to(partition, records[-1].offset + 1)
             if not self._tell(self._ready(any(came))):
                 return
-            if polled:
-                self._state.problem = None
             self._commit(consumer, COMMIT_S)
         self._publisher.flush(RETRY_S)
-        self._commit(consumer, least_s=0)
+        self._commit(consumer, 0)
 
     def _take(self, record: Any) -> bool:
-        """Take one message; true where it is a closed candle to be assessed."""
+        """Take one message; true where it is a closed candle to be told."""
         self._state.messages += 1
+        self._state.bytes += len(record.value or b"")
         try:
             candle = document(record.value)
         except BrokenMessageError:
@@ -173,50 +161,28 @@ class SignalService:
         self._scorer.add(candle)
         if not self._scorer.holds(*key):
             return False  # so old that no signal is of use
-        if not self._waiting:
-            self._refilled_at = time.monotonic()
         partition = TopicPartition(record.topic, record.partition)
-        self._waiting.setdefault(key, _Waiting(partition, record.offset, time.monotonic()))
+        received = candle["received_at"] if candle["source"] == STREAM else None
+        self._waiting.hold(key, partition, record.offset, received)
         return True
 
     def _follows(self, candle: Document) -> bool:
-        return (
-            candle["interval"] == self._settings.signal_interval
-            and candle["symbol"] in self._settings.symbols
-        )
+        wanted = candle["interval"] == self._settings.signal_interval
+        return wanted and candle["symbol"] in self._settings.symbols
 
     def _ready(self, came: bool) -> list[Key]:
-        """Return the candles that lack nothing, and those that have waited for long enough."""
-        now = time.monotonic()
-        complete = set()
-        if came:
-            complete = {key for key in self._waiting if not self._scorer.missing(*key)}
-        if len(complete) < len(self._waiting) and now - self._refilled_at >= REFILL_S:
-            self._refilled_at = now
-            if self._refill(key for key in self._waiting if key not in complete):
-                complete = {key for key in self._waiting if not self._scorer.missing(*key)}
-        return [
-            key for key, held in self._waiting.items() if key in complete or now - held.since >= self._wait_s
-        ]
-
-    def _refill(self, keys: Iterable[Key]) -> bool:
-        lacking: dict[str, set[int]] = defaultdict(set)
-        for key in keys:
-            for symbol, opened in self._scorer.missing(*key).items():
-                lacking[symbol].update(opened)
         try:
-            with pymongo.timeout(WRITE_S):
-                return self._scorer.refill(
-                    self._database, {name: [*times] for name, times in lacking.items()}
-                )
+            ready = self._waiting.ready(self._database, came)
         except PyMongoError as error:
             self._pause(f"MongoDB cannot be asked for missing candles: {error!r}")
-            return False
+            return []
+        self._state.problem = None
+        return ready
 
     def _tell(self, keys: list[Key]) -> bool:
         """Make signals and alerts of candles; false when the stop came before MongoDB was back."""
-        for some in _rounds(keys):
-            now = datetime.now(UTC)
+        for first in range(0, len(keys), ROUND):
+            some, now = keys[first : first + ROUND], datetime.now(UTC)
             assessed = [made for key in some if (made := self._scorer.assess(*key, now))]
             stored = self._announce(assessed, now)
             if stored is None:
@@ -225,17 +191,19 @@ class SignalService:
                 self._publish(signal)
             for assessment in assessed:
                 self._note(assessment)
-            for key in some:
-                del self._waiting[key]
+            self._release(some)
         return True
 
     def _announce(self, assessed: list[Assessment], now: datetime) -> list[Document] | None:
         while not self._stop.is_set():
             try:
                 with pymongo.timeout(WRITE_S):
-                    return self._announcer.announce(assessed, now)
+                    stored = self._announcer.announce(assessed, now)
             except PyMongoError as error:
-                self._pause(f"MongoDB does not take {len(assessed)} signals: {error!r}")
+                self._pause(f"MongoDB does not take what {len(assessed)} candles say: {error!r}")
+            else:
+                self._state.problem = None
+                return stored
         return None
 
     def _publish(self, signal: Document) -> None:
@@ -249,30 +217,29 @@ class SignalService:
 
     def _note(self, assessment: Assessment) -> None:
         """Count a candle without signal, and log the reason when it is another than before."""
-        symbol, why = assessment.candle["symbol"], assessment.withheld
-        if why is None:
+        symbol, reason = assessment.candle["symbol"], assessment.withheld
+        if reason is None:
             if self._silent.pop(symbol, None):
                 log.info("%s has signals again", symbol)
             return
-        self._state.withheld[why] = self._state.withheld.get(why, 0) + 1
-        if self._silent.get(symbol) != why:
-            self._silent[symbol] = why
+        setattr(self._state, reason.value, getattr(self._state, reason.value) + 1)
+        if self._silent.get(symbol) != reason:
+            self._silent[symbol] = reason
             opened = assessment.candle["open_time"]
             log.warning("%s has no signal from %s on: %s", symbol, opened.isoformat(), assessment.why)
+
+    def _release(self, keys: list[Key]) -> None:
+        now = datetime.now(UTC)
+        received = [held.received_at for held in map(self._waiting.release, keys)]
+        self.latency.observe((now - at).total_seconds() for at in received if at is not None)
 
     def _commit(self, consumer: KafkaConsumer, least_s: float) -> None:
         """Commit what is done, now and then: to read a message again does no harm."""
         if time.monotonic() - self._committed_at < least_s or self._publisher.waiting:
             return
-        done = {part: at for part, at in self._positions.items() if part in consumer.assignment()}
-        for held in self._waiting.values():
-            if held.partition in done:
-                done[held.partition] = min(done[held.partition], held.offset)
-        if done:
-            offsets = {part: OffsetAndMetadata(at, "", -1) for part, at in done.items()}
-            consumer.commit(offsets, timeout_ms=3_000)
-        if not self._waiting:
-            self._positions.clear()
+        if done := self._waiting.done(consumer.assignment()):
+            consumer.commit(done, timeout_ms=3_000)
+        self._waiting.committed()
         self._committed_at = time.monotonic()
 
     def _champion(self, symbol: str) -> Bundle | None:
@@ -289,11 +256,6 @@ class SignalService:
         self._stop.wait(RETRY_S)
 
 
-def _rounds(keys: list[Key]) -> Iterator[list[Key]]:
-    for first in range(0, len(keys), ROUND):
-        yield keys[first : first + ROUND]
-
-
 def main() -> None:
     """Start the signals daemon (``cryptobot-signals``)."""
     start_logging()
@@ -301,7 +263,7 @@ def main() -> None:
     config = settings()
     publisher = Publisher(config.kafka_bootstrap)
     service = SignalService(config, publisher, stop)
-    heartbeat = Heartbeat("signals", config, publisher, service.pulse)
+    heartbeat = Heartbeat("signals", config, publisher, service.pulse, (service.latency,))
     heartbeat.start()
     log.info("scoring %s candles of %s", config.signal_interval, ", ".join(config.symbols))
     service.run()

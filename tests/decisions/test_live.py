@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 def bundle(seed: int = 0, **changes: Any) -> Bundle:
     """Return a bundle of BTCUSDT as a registry's reader opens it."""
-    made, data = write_bundle(
+    _, data = write_bundle(
         manifest(golden_rows=golden_rows(seed), **changes), {"random_forest": forest_onnx(seed)}, KEY
     )
     return open_bundle(data, KEY)
