@@ -85,6 +85,18 @@ def opened_at(gap: Document) -> datetime:
     return found
 
 
+def traded_before(database: Database[Document], hole: TradeRange) -> datetime | None:
+    """Return the time of the stored trade before a hole, if there is one."""
+    trade = _trade(database, hole.symbol, {"$lt": hole.first_id}, DESCENDING)
+    return trade["event_time"] if trade else None
+
+
+def traded_after(database: Database[Document], hole: TradeRange) -> datetime | None:
+    """Return the time of the stored trade after a hole, if there is one."""
+    trade = _trade(database, hole.symbol, {"$gt": hole.last_id}, ASCENDING)
+    return trade["event_time"] if trade else None
+
+
 def kline_spans(
     database: Database[Document],
     symbol: str,
@@ -97,18 +109,30 @@ def kline_spans(
     ``closed_by`` is the instant, by the exchange's clock, up to which closed candles must have come; it
     is not looked further back than ``reach``.
     """
-    start = closed_by - reach
-    each = [Interval(interval) for interval in intervals]
-    if not any(_kline(database, symbol, interval, {"$lt": start}) for interval in each):
-        stored = [_kline(database, symbol, interval, {"$gte": start}) for interval in each]
-        opened = [kline["open_time"] for kline in stored if kline]
-        if not opened:
-            return []
-        start = min(opened)
-    bounds = [(interval, interval.floor(to_ms(start)), interval.floor(to_ms(closed_by))) for interval in each]
+    began = _fed_since(database, symbol, [*map(Interval, intervals)], to_ms(closed_by - reach))
+    if began is None:
+        return []
+    bounds = [
+        (interval, interval.floor(began), interval.floor(to_ms(closed_by)))
+        for interval in map(Interval, intervals)
+    ]
     return [
         Span(symbol, interval, from_ms(first), from_ms(end)) for interval, first, end in bounds if first < end
     ]
+
+
+def _fed_since(
+    database: Database[Document], symbol: str, intervals: Sequence[Interval], start_ms: int
+) -> int | None:
+    """Return from when on candles that close must have come: when the first one did, or the start."""
+    closes = []
+    for interval in intervals:
+        opened = interval.floor(start_ms)
+        if _kline(database, symbol, interval, {"$lt": from_ms(opened)}):
+            return start_ms
+        if first := _kline(database, symbol, interval, {"$gte": from_ms(opened)}):
+            closes.append(interval.following(to_ms(first["open_time"])) - 1)
+    return min(closes, default=None)
 
 
 def missing_klines(database: Database[Document], span: Span) -> list[Span]:

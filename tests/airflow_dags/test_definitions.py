@@ -21,6 +21,7 @@ PIPELINE = {
     "deployment": ["deployment"],
     "signals": ["signals"],
     "streaming_data": ["quality_report", "streaming_data", "validated_streaming_data"],
+    "live_gaps": ["live_gaps"],
     "reconciliation": ["historical_data", "reconciliation"],
     "maintenance": [],
     "freshness": [],
@@ -71,8 +72,8 @@ def test_many_partitions_become_one_run(dag_bag: DagBag, dag_id: str) -> None:
 
 
 def is_watching(task: Any) -> bool:
-    """Tell whether a task is a sensor of the live feed or a finding about it."""
-    return task.task_id.startswith("findings.") or task.task_id.endswith(("_arrive", "_beats"))
+    """Tell whether a task is a sensor of the live feed, a finding about it, or repairs it."""
+    return task.task_id.startswith("findings.") or task.task_id.endswith(("_arrive", "_beats", "repair"))
 
 
 @pytest.mark.parametrize("dag_id", PIPELINE)

@@ -185,3 +185,26 @@ def test_the_announcement_holds_the_figures(dag_bag: DagBag) -> None:
     task = dag_bag.dags["streaming_data"].get_task("announce").python_callable
     task(outlet_events={STREAMING_DATA: event}, ti=ti)
     assert event.extra == {"open_gaps": 0}
+
+
+def test_the_repair_tells_what_it_did_and_is_red_without_an_answer(
+    dag_bag: DagBag, product: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from pipeline.assets import LIVE_GAPS
+    from streaming import gap_repair
+
+    done = gap_repair.Repaired(found=1, trades=12, repaired=1, symbols=["BTCUSDT"])
+    monkeypatch.setattr(gap_repair, "repair_gaps", lambda *_: done)
+    event = SimpleNamespace(extra=None)
+    repair = dag_bag.dags["live_gaps"].get_task("repair").python_callable
+    told = repair(outlet_events={LIVE_GAPS: event})
+    assert event.extra == told == json.loads(json.dumps(told))
+    assert (told["trades"], told["repaired"], told["left"]) == (12, 1, False)
+    done.failures.append("the exchange gave no usable answer")
+    done.open = 3
+    with pytest.raises(
+        AirflowFailException, match=r"^3 holes .* gave no usable answer; the next run asks again"
+    ):
+        repair(outlet_events={LIVE_GAPS: event})
