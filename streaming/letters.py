@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.market.topics import DEAD_LETTER, MARKET, PARTITIONS
-from streaming.broker import CONNECT_MS
+from streaming.broker import CONNECT_MS, connect_consumer
 
 REPLAY_GROUP = "dead-letter-replay"
 REPLAYED = "replayed"
@@ -63,14 +63,7 @@ class DeadLetters:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap,
-            bootstrap_timeout_ms=CONNECT_MS,
-            group_id=REPLAY_GROUP,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            metrics_enabled=False,
-        )
+        self._consumer = connect_consumer(bootstrap, REPLAY_GROUP)
         self._consumer.assign(_LETTERS)
         self._ends = self._consumer.end_offsets(_LETTERS)
         self._starts = self._consumer.beginning_offsets(_LETTERS)

@@ -7,21 +7,19 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from cryptobot.market import topics
-from streaming.broker import CONNECT_MS, SINK_GROUP
+from streaming.broker import SINK_GROUP, connect_consumer
 
 log = logging.getLogger(__name__)
 
 COMMIT_S = 0.5
 """How often offsets are committed: what a killed sink wrote since is read again, to no effect."""
-SESSION_MS = 6_000
-"""After such a silence the partitions of a sink that was killed or frozen go to the others."""
 POLL_WITHIN_MS = 30_000
 """A sink that cannot write for so long gives its partitions to those that can."""
 FETCH_WAIT_MS = 20
@@ -42,21 +40,15 @@ class Partitions(AsyncConsumerRebalanceListener):  # type: ignore[misc]
         self._following: dict[TopicPartition, int] = {}
         self._committing: Any = None
         self._commit_due = 0.0
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap,
-            bootstrap_timeout_ms=CONNECT_MS,
-            group_id=SINK_GROUP,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+        self._refused = False
+        self._consumer = connect_consumer(
+            bootstrap,
+            SINK_GROUP,
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=1_000,
             max_poll_interval_ms=POLL_WITHIN_MS,
             max_poll_records=batch,
             fetch_min_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MS,
-            reconnect_backoff_max_ms=2_000,
-            metrics_enabled=False,
         )
         self._consumer.subscribe(topics.MARKET, listener=self)
 
@@ -123,8 +115,11 @@ class Partitions(AsyncConsumerRebalanceListener):  # type: ignore[misc]
 
     def _committed(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], outcome: object) -> None:
         if isinstance(outcome, Exception):
-            log.info("a commit of offsets is tried again: %r", outcome)
+            if not self._refused:
+                log.warning("Kafka takes no offsets (%r); tried again until it does", outcome)
+            self._refused = True
             return
+        self._refused = False
         for partition, offset in offsets.items():
             if self._safe.get(partition) == offset:
                 del self._safe[partition]
