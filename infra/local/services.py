@@ -53,6 +53,7 @@ def declare(settings: Settings, layout: Layout) -> list[Service]:
     product = [
         _daemon(settings, "producer", (*stores, *_names(exchange))),
         _daemon(settings, "sink", stores),
+        _daemon(settings, "signals", stores),
         _daemon(settings, "notifier", stores),
         Service(
             "api",

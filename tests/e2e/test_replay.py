@@ -140,6 +140,7 @@ def test_every_service_is_healthy_and_light(replay: Product) -> None:
         "airflow-scheduler",
         "producer",
         "sink",
+        "signals",
         "api",
         "dashboard",
     ):
