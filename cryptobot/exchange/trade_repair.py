@@ -19,6 +19,8 @@ from cryptobot.market.instant import MILLISECOND, to_ms
 TradeEvent = dict[str, Any]
 """An event of ``<symbol>@trade``: ``e, E, s, t, p, q, T, m, M``."""
 
+SEARCHED_HOURS = 72
+"""For so long after the last known trade the next one is looked for, an hour at a time."""
 _MARGIN = timedelta(seconds=1)
 """So much earlier than the last known trade is looked: an aggregate's time is that of its first trade."""
 
@@ -82,7 +84,8 @@ def _pages(exchange: RestClient, symbol: str, since: datetime) -> Iterator[list[
     """Yield all pages from ``since`` on: the first by time, the following ones by id."""
     start, rows = since, _page(exchange, symbol, 0, **_hour(since))
     now = exchange.server_time() if not rows else start
-    while not rows and start + LONGEST_SPAN < now:  # hours in which nobody traded
+    end = min(now, since + SEARCHED_HOURS * LONGEST_SPAN)
+    while not rows and start + LONGEST_SPAN < end:  # hours in which nobody traded
         start += LONGEST_SPAN
         rows = _page(exchange, symbol, 0, **_hour(start))
     while rows:
