@@ -55,13 +55,13 @@ def kline(symbol: str, minute: int, *, closed: bool) -> str:
     return json.dumps({"stream": f"{symbol.lower()}@kline_1m", "data": event})
 
 
-def ticker(symbol: str, close: str) -> str:
+def ticker(symbol: str, close: str, **changed: Any) -> str:
     """Return the frame of a mini ticker."""
     event = {
         "e": "24hrMiniTicker", "E": START_MS, "s": symbol, "c": close, "o": "1", "h": "9", "l": "1",
         "v": "100", "q": "500",
     }  # fmt: skip
-    return json.dumps({"stream": f"{symbol.lower()}@miniTicker", "data": event})
+    return json.dumps({"stream": f"{symbol.lower()}@miniTicker", "data": {**event, **changed}})
 
 
 class Feed:
