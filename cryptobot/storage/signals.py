@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
@@ -36,6 +37,19 @@ def keep_first(database: Database[Document], signals: Sequence[Document]) -> lis
         {found["_id"]: found for found in database[SIGNALS].find({"_id": {"$in": before}})} if before else {}
     )
     return [stored.get(signal["_id"], signal) for signal in signals]
+
+
+def live_open_times(
+    database: Database[Document], symbol: str, version: str, since: datetime
+) -> set[datetime]:
+    """Return the open times, from ``since`` on, of which a model has given a live signal."""
+    given = {
+        "symbol": symbol,
+        "open_time": {"$gte": since},
+        "model_version": version,
+        "source": "live",
+    }
+    return {signal["open_time"] for signal in database[SIGNALS].find(given, {"open_time": 1})}
 
 
 def last_feature_rows(
