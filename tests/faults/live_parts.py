@@ -24,6 +24,8 @@ from tests.streaming.conftest import environment
 _LOOK_S = 0.2
 _STOP_S = 20.0
 _READY_S = 60.0
+_MARKET_READY_S = 300.0
+"""A market of hundreds of symbols takes its time to be made."""
 
 
 class Part:
@@ -36,6 +38,7 @@ class Part:
         log: Path,
         ready: Callable[[], bool],
         env: Mapping[str, str] | None = None,
+        ready_s: float = _READY_S,
     ) -> None:
         self.name = name
         self.log = log
@@ -43,6 +46,7 @@ class Part:
         self.ended_by_itself = 0
         self._command = command
         self._ready = ready
+        self._ready_s = ready_s
         self._env = {**os.environ, "TMPDIR": str(log.parent), **(env or {})}
         self._held = True
         self._lock = threading.Lock()
@@ -62,7 +66,7 @@ class Part:
 
     def await_ready(self) -> None:
         """Wait until the process answers."""
-        wait_until(self._is_ready, limit=_READY_S, what=f"{self.name}, see {self.log}")
+        wait_until(self._is_ready, limit=self._ready_s, what=f"{self.name}, see {self.log}")
 
     def revive(self) -> None:
         """Start the process again when it has ended and is not held back; what a supervisor does."""
@@ -178,6 +182,7 @@ def exchange(folder: Path, port: int, **env: str) -> Part:
         folder / "exchange.log",
         lambda: httpx.get(f"http://127.0.0.1:{port}/api/v3/ping", timeout=2).is_success,
         {**unset, "EXCHANGE_PORT": str(port), **env},
+        _MARKET_READY_S,
     )
 
 
@@ -205,13 +210,13 @@ def database(folder: Path, port: int, cache_gb: float = 0.5) -> Part:
     return Part("mongod", command, folder / "mongod.log", lambda: mongod.initiate(port))
 
 
-def daemon(name: str, settings: Settings, folder: Path) -> Part:
-    """Return the daemon ``streaming.<name>`` with these settings."""
+def daemon(name: str, settings: Settings, folder: Path, **env: str) -> Part:
+    """Return the daemon ``streaming.<name>`` with these settings, and more of them in ``env``."""
     log = folder / f"{name}.log"
     return Part(
         name,
         [sys.executable, "-c", f"from streaming.{name} import main; main()"],
         log,
         lambda: b"INFO" in log.read_bytes(),
-        environment(settings) | {"CRYPTOBOT_REST_URL": settings.rest_url},
+        environment(settings) | env,
     )

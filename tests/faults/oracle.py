@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from pymongo.database import Database
@@ -17,6 +17,14 @@ from cryptobot.storage.collections import STREAMING_DATA
 Db = Database[dict[str, Any]]
 _SHOWN = 5
 _EXACT = 1e-9
+_TRADE_FIELDS = ("trade_id", "price", "buyer_is_maker", "event_time", "quantity")
+
+
+class _Trade(NamedTuple):
+    price: float
+    buyer_is_maker: bool
+    time_ms: int
+    quantity: float
 
 
 @dataclass
@@ -67,33 +75,28 @@ class Oracle:
                 self._judge_candles(symbol, Interval(interval), until_ms, verdict)
         return verdict
 
-    def stored(self, until_ms: int) -> int:
-        """Return how many trades up to ``until_ms`` are stored."""
-        query = {"kind": "trade", "event_time": {"$lte": from_ms(until_ms)}}
-        return sum(
-            self._database[STREAMING_DATA].count_documents(query | {"symbol": symbol})
-            for symbol in self._first
-        )
-
     def _judge_trades(self, symbol: str, until_ms: int, verdict: Verdict) -> None:
         first_id, _ = self._first[symbol]
         query = {"kind": "trade", "symbol": symbol, "event_time": {"$lte": from_ms(until_ms)}}
-        stored: dict[int, dict[str, Any]] = {}
-        for found in self._database[STREAMING_DATA].find(query):
+        stored: dict[int, _Trade] = {}
+        for found in self._database[STREAMING_DATA].find(query, _TRADE_FIELDS):
             if found["trade_id"] in stored or found["_id"] != f"trade|{symbol}|{found['trade_id']}":
                 verdict.doubled.append(str(found["_id"]))
-            stored[found["trade_id"]] = found
+            stored[found["trade_id"]] = _Trade(
+                found["price"], found["buyer_is_maker"], to_ms(found["event_time"]), found["quantity"]
+            )
         for aggregate in self._aggregates(symbol, until_ms):
             ids = range(max(aggregate["f"], first_id), aggregate["l"] + 1)
             kept = [stored.pop(trade_id, None) for trade_id in ids]
             verdict.trades += len(ids)
-            for trade_id, found in zip(ids, kept, strict=True):
-                if found is None:
+            issued = float(aggregate["p"]), aggregate["m"], aggregate["T"]
+            for trade_id, trade in zip(ids, kept, strict=True):
+                if trade is None:
                     verdict.missing.append(f"trade|{symbol}|{trade_id}")
-                elif not _is_of(aggregate, found):
+                elif trade[:3] != issued:
                     verdict.changed.append(f"trade|{symbol}|{trade_id}")
             if ids.start == aggregate["f"] and None not in kept:
-                quantity = sum(found["quantity"] for found in kept if found is not None)
+                quantity = sum(trade.quantity for trade in kept if trade is not None)
                 if abs(quantity - float(aggregate["q"])) > _EXACT * max(quantity, 1):
                     verdict.changed.append(f"quantity of trade|{symbol}|{ids.start}..{ids.stop - 1}")
         verdict.invented += [f"trade|{symbol}|{trade_id}" for trade_id in stored]
@@ -142,11 +145,3 @@ class Oracle:
             if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 return answer.raise_for_status().json()
             time.sleep(int(answer.headers["Retry-After"]))
-
-
-def _is_of(aggregate: dict[str, Any], found: dict[str, Any]) -> bool:
-    return (
-        found["price"] == float(aggregate["p"])
-        and found["buyer_is_maker"] == aggregate["m"]
-        and to_ms(found["event_time"]) == aggregate["T"]
-    )

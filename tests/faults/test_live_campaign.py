@@ -21,7 +21,7 @@ from cryptobot.market.instant import from_ms
 from cryptobot.storage.collections import GAPS, STREAMING_DATA
 from tests.faults.live_path import INTERVALS, SYMBOLS, Fault, LivePath, prepare, running_live_path
 from tests.faults.oracle import Oracle
-from tests.faults.toxiproxy import ToxiproxyUnavailableError, binary, running_toxiproxy
+from tests.faults.toxiproxy import Toxiproxy
 from tests.servers import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
@@ -42,23 +42,11 @@ class Happened:
     recovered_s: float
 
 
-@pytest.fixture(scope="module")
-def toxiproxy_binary() -> Path:
-    try:
-        return binary()
-    except ToxiproxyUnavailableError as error:
-        pytest.skip(f"{error} (2026-11-22)")
-
-
-@pytest.mark.usefixtures("toxiproxy_binary")
-def test_no_fault_loses_or_doubles_a_trade_or_a_closed_candle(tmp_path: Path) -> None:
+def test_no_fault_loses_or_doubles_a_trade_or_a_closed_candle(tmp_path: Path, toxiproxy: Toxiproxy) -> None:
     seed = int(os.environ.get("CAMPAIGN_SEED") or random.SystemRandom().randrange(10**6))
     print(f"\nthe seed of this campaign is {seed}; CAMPAIGN_SEED={seed} draws the same faults")
     chosen = random.Random(seed)
-    with (
-        running_toxiproxy(tmp_path) as toxiproxy,
-        running_live_path(tmp_path, toxiproxy, TRADES_PER_SECOND / len(SYMBOLS)) as path,
-    ):
+    with running_live_path(tmp_path, toxiproxy, TRADES_PER_SECOND / len(SYMBOLS)) as path:
         prepare(path)
         wait_until(lambda: newest_ms(path) > 0, limit=60, what="the first trades")
         oracle = Oracle(path.exchange_url, path.database, SYMBOLS)
