@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from benchmarks import cryptofeed_peer
 from benchmarks.cryptofeed_peer import Peer
 from benchmarks.figures import Figure
-from benchmarks.streaming_load import Load, measure
+from benchmarks.streaming_alerts import measure_alerts
+from benchmarks.streaming_load import SECONDS, Load, measure
 from benchmarks.streaming_path import Servers, running_servers
 from tests.exchange.environments import EnvironmentUnavailableError
 
@@ -20,13 +21,16 @@ _UP = (5_000, 7_500, 10_000, 12_500, 15_000, 20_000)
 _DOWN = (4_000, 3_000, 2_000, 1_000)
 _MANY = tuple(f"S{number:03}USDT" for number in range(400))
 _MANY_PER_S = 2_000
+_ALERTS_FOR = 3
+"""Alerts come twice a second: so many times as long as a load."""
 
 
 def run() -> list[Figure]:
-    """Measure latencies, the sustained rate, 400 symbols, and cryptofeed, one after another."""
+    """Measure latencies, the sustained rate, alerts, 400 symbols, and cryptofeed, one after another."""
     with running_servers() as servers:
         loads = {rate: measure(servers, rate) for rate in _LATENCY_AT}
         sustained = _sustained(servers)
+        alerts = measure_alerts(servers, _ALERTS_FOR * SECONDS)
         many = measure(servers, _MANY_PER_S, symbols=_MANY)
         peers = _cryptofeed(servers)
     kafka, mongo = peers.get("kafka"), peers.get("mongodb")
@@ -45,6 +49,9 @@ def run() -> list[Figure]:
             ),
             "cryptofeed into MongoDB", round(mongo.latency_p99_ms, 1) if mongo else None,
         ),
+        Figure("alert_p99_ms", round(alerts["p99"], 1), "ms", "lower", must=1_000, aim=300),
+        Figure("alert_p50_ms", round(alerts["p50"], 1), "ms", "lower"),
+        Figure("alerts_measured", round(alerts["count"]), "alerts", "higher"),
         *(figure for rate, load in loads.items() for figure in _latencies(f"at_{rate}", load)),
         *(figure for name, load in _named(loads, sustained, many) for figure in _used(name, load)),
         Figure("many_symbols", len(_MANY), "symbols", "higher"),

@@ -24,6 +24,14 @@ READ_EVERY_S = 0.01
 _FIELDS = {"_id": 0, "trade_id": 1, "event_time": 1}
 
 
+def percentiles(latencies_ms: Sequence[float]) -> dict[str, float]:
+    """Return p50, p95, p99 and max; raises ``RuntimeError`` where there is nothing to be measured."""
+    values = np.array(latencies_ms)
+    if not len(values):
+        raise RuntimeError("nothing was stored while latency was measured; see the daemons' logs")
+    return {f"p{q}": float(np.percentile(values, q)) for q in (50, 95, 99)} | {"max": float(values.max())}
+
+
 @dataclass
 class _Seen:
     """A symbol's trades: all up to ``complete`` were seen, of those beyond some."""
@@ -62,14 +70,6 @@ class Reader(threading.Thread):
         """Read no more."""
         self._over.set()
         self.join()
-
-    def percentiles(self) -> dict[str, float]:
-        """Return p50, p95, p99 and max of the latency in ms."""
-        values = np.array(self.latencies_ms)
-        if not len(values):
-            raise RuntimeError("no trade was stored while latency was measured; see the daemons' logs")
-        found = {f"p{q}": float(np.percentile(values, q)) for q in (50, 95, 99)}
-        return found | {"max": float(values.max())}
 
     def _read(self, symbol: str, seen: _Seen) -> None:
         query = {"kind": "trade", "symbol": symbol, "trade_id": {"$gt": seen.complete}}

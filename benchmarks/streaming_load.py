@@ -6,11 +6,11 @@ import os
 import time
 from dataclasses import dataclass
 
-from benchmarks.streaming_latency import Reader
+from benchmarks.streaming_latency import Reader, percentiles
 from benchmarks.streaming_path import PAIR, LivePath, Meter, Servers, Use, running_path
 from cryptobot.market.instant import to_ms
 from cryptobot.storage.collections import STREAMING_DATA
-from tests.faults.oracle import Oracle
+from tests.faults.oracle import Oracle, Verdict
 from tests.servers import wait_until
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "20"))
@@ -54,12 +54,12 @@ def measure(
 ) -> Load:
     """Run the path at one load; raises ``RuntimeError`` when a trade or candle is lost or doubled."""
     with running_path(servers, trades_per_second, symbols) as path:
-        wait_until(lambda: _newest_ms(path) > 0, limit=_START_S, what="a trade of each symbol", pause=0.5)
+        await_trades(path)
         oracle = Oracle(path.exchange.url, path.database, symbols)
         time.sleep(SETTLE_S)
         load = _measured(path, seconds, latency=latency)
         if load.kept_up:
-            _nothing_lost(path, oracle)
+            nothing_lost(path, oracle)
     print(f"{trades_per_second:,.0f}/s of {len(symbols)} symbols: {load.told()}", flush=True)
     return load
 
@@ -83,17 +83,24 @@ def _measured(path: LivePath, seconds: float, *, latency: bool) -> Load:
         stored_per_s=stored,
         lag_ms=after,
         kept_up=after - before < _GROWTH_S * 1_000 and after < _BEHIND_S * 1_000,
-        latency_ms=reader.percentiles() if reader is not None else {},
+        latency_ms=percentiles(reader.latencies_ms) if reader is not None else {},
         use=use,
     )
 
 
-def _nothing_lost(path: LivePath, oracle: Oracle) -> None:
+def await_trades(path: LivePath) -> None:
+    """Wait until trades are stored."""
+    wait_until(lambda: _newest_ms(path) > 0, limit=_START_S, what="a trade of each symbol", pause=0.5)
+
+
+def nothing_lost(path: LivePath, oracle: Oracle) -> Verdict:
+    """Compare what was issued until now with what is stored; raises ``RuntimeError`` where they differ."""
     until_ms = time.time_ns() // 1_000_000
     wait_until(lambda: _newest_ms(path) > until_ms, limit=_CATCH_UP_S, what="what was issued", pause=0.5)
     verdict = oracle.judge(until_ms, path.settings.intervals)
     if not verdict.sound:
         raise RuntimeError(f"the path lost or invented events: {verdict}")
+    return verdict
 
 
 def _stored(path: LivePath) -> int:
