@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 
-from cryptobot.market.topics import PARTITIONS
+from cryptobot.market.topics import CONFIGS, PARTITIONS
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ CONNECT_MS = 3_000
 RETRY_S = 1.0
 _DELIVERY_TIMEOUT_MS = 3_600_000
 _MOST_KEYS = 10_000
+_AT_ONCE = 500
 
 Headers = list[tuple[str, bytes]]
 
@@ -36,7 +37,7 @@ def ensure_topics(bootstrap: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=CONNECT_MS)
     try:
         missing = {
-            name: {"num_partitions": parts, "replication_factor": -1}
+            name: {"num_partitions": parts, "replication_factor": -1, "configs": CONFIGS.get(name, {})}
             for name, parts in PARTITIONS.items()
             if name not in set(admin.list_topics())
         }
@@ -65,8 +66,8 @@ def connect_consumer(bootstrap: str, group: str, **config: Any) -> KafkaConsumer
     )
 
 
-_Record = tuple[Any, str, bytes, bytes | None, Headers | None]
-"""kafka-python's future (None: not handed to a producer yet), topic, value, key and headers."""
+_Record = tuple[str, bytes, bytes | None, Headers | None]
+"""Topic, value, key and headers."""
 
 
 class Publisher:
@@ -79,19 +80,19 @@ class Publisher:
 
     Attributes
     ----------
-    published, settled
-        How many records were taken, and how many of them are acknowledged: the first so many, because
-        they are settled in their order.
+    published
+        How many records were taken.
     """
 
     def __init__(self, bootstrap: str, *, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._bootstrap = bootstrap
         self._buffer_bytes = buffer_bytes
         self._lock = threading.RLock()
-        self._waiting: deque[_Record] = deque()
+        self._sent: deque[tuple[Any, _Record]] = deque()  # with kafka-python's future of each
+        self._unsent: deque[_Record] = deque()
         self._waiting_bytes = 0
+        self._settled = 0
         self.published = 0
-        self.settled = 0
         self._partitions: dict[tuple[str, bytes], int] = {}
         self._announced: Any = None
         self._answered = True
@@ -112,7 +113,14 @@ class Publisher:
         """How many records are not acknowledged."""
         with self._lock:
             self._settle()
-            return len(self._waiting)
+            return len(self._sent) + len(self._unsent)
+
+    @property
+    def settled(self) -> int:
+        """How many records are acknowledged: the first so many, because they are settled in order."""
+        with self._lock:
+            self._settle()
+            return self._settled
 
     @property
     def full(self) -> bool:
@@ -128,7 +136,12 @@ class Publisher:
     ) -> None:
         """Take one record; it will be in Kafka, or counted in :attr:`waiting`."""
         with self._lock:
-            self._waiting.append((self._hand_over(topic, value, key, headers), topic, value, key, headers))
+            record = (topic, value, key, headers)
+            future = None if self._unsent else self._hand_over(record)
+            if future is None:
+                self._unsent.append(record)
+            else:
+                self._sent.append((future, record))
             self._waiting_bytes += len(value) + RECORD_BYTES
             self.published += 1
             self._settle()
@@ -138,7 +151,7 @@ class Publisher:
         with self._lock:
             self._answered = self._announced is None or self._announced.is_done
             if self._answered:
-                self._announced = self._hand_over(topic, value, key, None)
+                self._announced = self._hand_over((topic, value, key, None))
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is acknowledged; false when ``timeout_s`` passed before."""
@@ -159,10 +172,11 @@ class Publisher:
         if self._producer is not None:
             _close(self._producer)
 
-    def _hand_over(self, topic: str, value: bytes, key: bytes | None, headers: Headers | None) -> Any:
+    def _hand_over(self, record: _Record) -> Any:
         """Return the future of the record in the producer's hands; None where there is no producer now."""
         if self._producer is None or self._broken.is_set():
             return None
+        topic, value, key, headers = record
         try:
             partition = None if key is None else self._partition(self._producer, topic, key)
             return self._producer.send(topic, value, key, headers, partition)
@@ -183,16 +197,17 @@ class Publisher:
 
     def _settle(self) -> None:
         """Forget what is acknowledged, from the oldest on."""
-        waiting = self._waiting
-        while waiting:
-            future = waiting[0][0]
-            if future is None or not future.is_done:
+        sent = self._sent
+        while sent:
+            future, record = sent[0]
+            if not future.is_done:
                 return
             if future.exception is not None:
                 self._give_up(future.exception)
                 return
-            self._waiting_bytes -= len(waiting.popleft()[2]) + RECORD_BYTES
-            self.settled += 1
+            sent.popleft()
+            self._waiting_bytes -= len(record[1]) + RECORD_BYTES
+            self._settled += 1
 
     def _give_up(self, error: BaseException) -> None:
         if not self._broken.is_set():
@@ -211,7 +226,7 @@ class Publisher:
                     "Kafka at %s does not answer (%r); %d records wait",
                     self._bootstrap,
                     error,
-                    len(self._waiting),
+                    len(self._sent) + len(self._unsent),
                 )
                 self._closing.wait(RETRY_S)
                 continue
@@ -223,12 +238,24 @@ class Publisher:
                 self._announced = None
                 self._broken.clear()
                 self._partitions.clear()
-                self._waiting = deque(
-                    (self._hand_over(topic, value, key, headers), topic, value, key, headers)
-                    for _, topic, value, key, headers in self._waiting
-                )
+                self._unsent.extendleft(record for _, record in reversed(self._sent))
+                self._sent.clear()
+            self._send_waiting()
             if old is not None:
                 _close(old)
+
+    def _send_waiting(self) -> None:
+        """Hand over what waits, some at a time: whoever publishes meanwhile is not held up."""
+        while True:
+            with self._lock:
+                for _ in range(min(_AT_ONCE, len(self._unsent))):
+                    future = self._hand_over(self._unsent[0])
+                    if future is None:
+                        return
+                    self._sent.append((future, self._unsent.popleft()))
+                if not self._unsent:
+                    return
+            time.sleep(0.001)
 
     def _connect(self) -> KafkaProducer:
         ensure_topics(self._bootstrap)
