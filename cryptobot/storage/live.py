@@ -11,7 +11,7 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from cryptobot.storage.collections import GAPS, STREAMING_DATA
+from cryptobot.storage.collections import STREAMING_DATA
 from cryptobot.storage.database import Document
 
 DUPLICATE_KEY = 11000
@@ -86,37 +86,6 @@ def newest_tickers(database: Database[Document], symbols: Iterable[str]) -> dict
     }
 
 
-def trades_since(database: Database[Document], since: datetime) -> dict[str, dict[str, int]]:
-    """Return per symbol the trades received from ``since`` on: ``count``, ``first_id``, ``last_id``."""
-    groups: list[dict[str, Any]] = [
-        {"$match": {"kind": "trade", "received_at": {"$gte": since}}},
-        {
-            "$group": {
-                "_id": "$symbol",
-                "count": {"$sum": 1},
-                "first_id": {"$min": "$trade_id"},
-                "last_id": {"$max": "$trade_id"},
-            }
-        },
-    ]
-    return {group.pop("_id"): group for group in database[STREAMING_DATA].aggregate(groups)}
-
-
-def missing_trades(database: Database[Document], symbol: str, found: dict[str, int]) -> int:
-    """Return how many ids between the first and last of :func:`trades_since` are not stored.
-
-    Ids rise by one, so that a window without loss is seen from its own count; otherwise those
-    that were stored at another time are counted as well.
-    """
-    span = found["last_id"] - found["first_id"] + 1
-    if span == found["count"]:
-        return 0
-    between = {"$gte": found["first_id"], "$lte": found["last_id"]}
-    return span - database[STREAMING_DATA].count_documents(
-        {"kind": "trade", "symbol": symbol, "trade_id": between}
-    )
-
-
 def newest_klines(
     database: Database[Document], symbols: Iterable[str], intervals: Sequence[str]
 ) -> dict[str, datetime]:
@@ -130,8 +99,3 @@ def newest_klines(
             if newest is not None:
                 found[f"{symbol}|{interval}"] = newest["open_time"]
     return found
-
-
-def open_gaps(database: Database[Document]) -> int:
-    """Return how many recorded holes are not repaired."""
-    return database[GAPS].count_documents({"state": "open"})

@@ -24,6 +24,10 @@ from cryptobot.storage.gaps import ABSENT, OPEN, find_gaps
 MOST_IDS = 500_000
 """Ids of a symbol behind its newest trade that are looked at, at most."""
 
+REPLAYED_AFTER = timedelta(days=1)
+"""An event that came so long after it happened is of a replay, which jumps back to its beginning: there a
+missing id says nothing."""
+
 _READ_AT_ONCE = 2_048
 _ROUGHLY = 512
 """How exactly, in ids, the start and the end of a window are found."""
@@ -49,13 +53,15 @@ def trade_window(
 
     It ends with what was received before ``settled_before``, so that nothing is called missing that is
     still on its way, and begins where something is stored before it, so that a hole at its start is seen.
-    ``None`` without such trades.
+    ``None`` without such trades, and in a replay of old ones.
     """
     newest = _trade(database, symbol, {}, DESCENDING)
     if newest is None:
         return None
     lowest = newest["trade_id"] - MOST_IDS
     travelled = newest["received_at"] - newest["event_time"]
+    if travelled > REPLAYED_AFTER:
+        return None
     last = _first_at(database, symbol, settled_before - travelled, lowest, newest["trade_id"] + 1) - 1
     first = _first_at(database, symbol, newest["event_time"] - reach, lowest, newest["trade_id"])
     before = _trade(database, symbol, {"$lt": first}, DESCENDING)
@@ -107,7 +113,7 @@ def kline_spans(
     """Return, by interval, the range in which each candle must be stored: since the feed began.
 
     ``closed_by`` is the instant, by the exchange's clock, up to which closed candles must have come; it
-    is not looked further back than ``reach``.
+    is not looked further back than ``reach``. Nothing in a replay of old candles.
     """
     began = _fed_since(database, symbol, [*map(Interval, intervals)], to_ms(closed_by - reach))
     if began is None:
@@ -127,10 +133,15 @@ def _fed_since(
     """Return from when on candles that close must have come: when the first one did, or the start."""
     closes = []
     for interval in intervals:
-        opened = interval.floor(start_ms)
-        if _kline(database, symbol, interval, {"$lt": from_ms(opened)}):
+        newest = _kline(database, symbol, interval, {}, DESCENDING)
+        if newest is None:
+            continue
+        if newest["received_at"] - newest["close_time"] > REPLAYED_AFTER:
+            return None
+        opened = from_ms(interval.floor(start_ms))
+        if _kline(database, symbol, interval, {"open_time": {"$lt": opened}}, DESCENDING):
             return start_ms
-        if first := _kline(database, symbol, interval, {"$gte": from_ms(opened)}):
+        if first := _kline(database, symbol, interval, {"open_time": {"$gte": opened}}, ASCENDING):
             closes.append(interval.following(to_ms(first["open_time"])) - 1)
     return min(closes, default=None)
 
@@ -255,12 +266,12 @@ def _absent_klines(database: Database[Document], span: Span) -> Iterator[Documen
 
 
 def _kline(
-    database: Database[Document], symbol: str, interval: Interval, opened: dict[str, datetime]
+    database: Database[Document], symbol: str, interval: Interval, opened: Document, way: int
 ) -> Document | None:
     return database[STREAMING_DATA].find_one(
-        {"kind": "kline", "symbol": symbol, "interval": interval.value, "open_time": opened},
-        {"open_time": 1},
-        sort=[("open_time", ASCENDING)],
+        {"kind": "kline", "symbol": symbol, "interval": interval.value, **opened},
+        {"open_time": 1, "close_time": 1, "received_at": 1},
+        sort=[("open_time", way)],
     )
 
 

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from cryptobot.exchange.kline_repair import kline_event
 from cryptobot.exchange.rest import RestClient
 from cryptobot.market import Interval, Span
-from cryptobot.market.instant import from_ms, to_ms
+from cryptobot.market.instant import MILLISECOND, from_ms, to_ms
 from cryptobot.settings import Settings
 from cryptobot.storage import live_holes
 from cryptobot.storage.collections import GAPS, STREAMING_DATA
@@ -213,6 +213,18 @@ class TestRepair:
         done = repair_gaps(fed, database)
         assert (done.found, done.absent, done.open) == (1, 1, 0)
         assert repair_gaps(fed, database).found == 0
+
+    def test_a_replay_of_old_candles_and_trades_has_no_holes(
+        self, fed: Settings, database: Db, feed: Stored
+    ) -> None:
+        delete(database, old(feed, 3)[50:60])
+        ago = timedelta(days=300)
+        for name in ("event_time", "open_time", "close_time"):
+            database[STREAMING_DATA].update_many(
+                {name: {"$exists": True}}, [{"$set": {name: {"$subtract": [f"${name}", ago // MILLISECOND]}}}]
+            )
+        done = repair_gaps(fed, database)
+        assert (done.found, done.open) == (0, 0)
 
     def test_an_exchange_that_is_away_is_told_and_nothing_is_marked(
         self, fed: Settings, database: Db, feed: Stored, monkeypatch: pytest.MonkeyPatch
