@@ -99,7 +99,7 @@ class LiveScorer:
     def missing(self, symbol: str, open_ms: int) -> dict[str, list[int]]:
         """Return by symbol the open times of the candles that a candle's features lack."""
         pair = (symbol, self._other(symbol, self._champion(symbol)))
-        lacking = {name: list(self._window(name).missing(open_ms, NEEDED)) for name in pair if name}
+        lacking = {name: self._window(name).missing(open_ms, NEEDED) for name in pair if name}
         return {name: opened for name, opened in lacking.items() if opened}
 
     def refill(self, database: Database[Document], lacking: Mapping[str, Sequence[int]]) -> bool:

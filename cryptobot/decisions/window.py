@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -57,9 +56,15 @@ class CandleWindow:
         values = {name: [candle[name] for candle in found] for name in CANDLE_COLUMNS}
         return pd.DataFrame({"open_time": times, **values})
 
-    def missing(self, open_ms: int, count: int) -> Iterator[int]:
-        """Yield the open times, up to ``open_ms``, that the last ``count`` of the grid lack here."""
+    def missing(self, open_ms: int, count: int) -> list[int]:
+        """Return the open times, up to ``open_ms``, that the last ``count`` of the grid lack here."""
+        end = bisect_right(self._opened, open_ms)
+        span = (count - 1) * self._interval.milliseconds
+        if end >= count and self._opened[end - 1] == open_ms == self._opened[end - count] + span:
+            return []  # as nearly always: so many candles fill so long a stretch
+        lacking = []
         for _ in range(count):
             if open_ms not in self._candles:
-                yield open_ms
+                lacking.append(open_ms)
             open_ms = self._interval.floor(open_ms - 1)
+        return lacking
