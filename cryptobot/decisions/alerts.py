@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Any
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from cryptobot.alert_settings import Severity
 from cryptobot.storage.collections import ALERT_COOLDOWNS, ALERTS
@@ -77,14 +77,8 @@ def raise_alert(database: Database[Document], alert: Alert, now: datetime) -> bo
     call at once: the alert and the group's cool-down are written in one transaction, so that neither
     is without the other. Raises ``PyMongoError`` when MongoDB is away: call again with the same alert.
     """
-    same: list[Document] = [{"_id": alert.key}]
-    if alert.state:
-        same.append({"open_state": alert.state})
     with database.client.start_session() as session:
-        while database[ALERTS].find_one({"$or": same}, {"_id": 1}) is None:
-            with contextlib.suppress(DuplicateKeyError):  # of another writer: what it wrote is seen now
-                return session.with_transaction(lambda within: _claim(database, alert, now, within))
-    return False
+        return _raise(database, alert, now, session)
 
 
 def resolve(database: Database[Document], now: datetime, *, still: Collection[str] = (), **among: Any) -> int:
@@ -97,6 +91,17 @@ def resolve(database: Database[Document], now: datetime, *, still: Collection[st
         {"$set": {"resolved_at": now}, "$unset": {"open_state": ""}},
     )
     return ended.modified_count
+
+
+@retry(retry=retry_if_exception_type(DuplicateKeyError), stop=stop_after_attempt(5), reraise=True)
+def _raise(database: Database[Document], alert: Alert, now: datetime, session: ClientSession) -> bool:
+    """Raise unless it was raised; one that loses against another writer looks again."""
+    same: list[Document] = [{"_id": alert.key}]
+    if alert.state:
+        same.append({"open_state": alert.state})
+    if database[ALERTS].find_one({"$or": same}, {"_id": 1}) is not None:
+        return False
+    return session.with_transaction(lambda within: _claim(database, alert, now, within))
 
 
 def _claim(database: Database[Document], alert: Alert, now: datetime, session: ClientSession) -> bool:
