@@ -76,6 +76,17 @@ class TestDocument:
             datetime.fromtimestamp(RECEIVED / 1000, UTC),
         )
 
+    def test_tells_what_was_fetched_to_fill_a_hole(self) -> None:
+        message = {**json.loads(trade("BTCUSDT", 7)), "received_at": RECEIVED, "source": "rest"}
+        found = document(json.dumps(message).encode())
+        assert found == {**made(trade("BTCUSDT", 7)), "source": "rest"}
+
+    @pytest.mark.parametrize("source", ["hearsay", None, ["rest"]])
+    def test_refuses_another_source(self, source: object) -> None:
+        message = {**json.loads(trade("BTCUSDT", 7)), "received_at": RECEIVED, "source": source}
+        with pytest.raises(BrokenMessageError, match="source"):
+            document(json.dumps(message).encode())
+
     @pytest.mark.parametrize(
         ("changed", "named"),
         [
