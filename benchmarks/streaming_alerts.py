@@ -73,13 +73,8 @@ def measure_alerts(servers: Servers, seconds: float) -> dict[str, float]:
         wait_until(lambda: candles.count_documents({"kind": "kline"}) >= 2, limit=_START_S, what="candles")
         _prepare(path)
         settings = path.settings.model_copy(update={"bundle_key": KEY})
-        signals = live_parts.daemon(
-            "signals",
-            settings,
-            servers.folder,
-            CRYPTOBOT_ALERT_RULES=_RULES,
-            CRYPTOBOT_MODEL_MAX_AGE_DAYS="30",
-        )
+        env = {"CRYPTOBOT_ALERT_RULES": _RULES, "CRYPTOBOT_MODEL_MAX_AGE_DAYS": _ANY_AGE_DAYS}
+        signals = live_parts.daemon("signals", settings, servers.folder, **env)
         with supervised([signals]):
             wait_until(
                 lambda: path.database[ALERTS].count_documents({"kind": "price_move"}) >= len(PAIR),
@@ -101,13 +96,7 @@ def _prepare(path: LivePath) -> None:
         query = {"symbol": symbol, "interval": _INTERVAL.value, "limit": 1_000}
         rows = httpx.get(f"{path.exchange.url}/api/v3/klines", params=query).raise_for_status().json()
         live.insert_new(path.database, [_document(symbol, row) for row in rows[:-1]])
-        promote_model(
-            path.database,
-            symbol=symbol,
-            other_symbol=other,
-            interval=_INTERVAL.value,
-            created_at=datetime.now(UTC),
-        )
+        promote_model(path.database, symbol=symbol, other_symbol=other, interval=_INTERVAL.value)
 
 
 def _document(symbol: str, row: list[object]) -> Document:
