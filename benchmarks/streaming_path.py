@@ -20,6 +20,7 @@ from cryptobot.storage.database import Document, connect
 from infra.local import mongod
 from tests.exchange.certificate import make_certificate
 from tests.faults import live_parts
+from tests.faults.live_market import trades_setting
 from tests.faults.live_parts import Part, supervised
 from tests.servers import free_port
 
@@ -104,7 +105,7 @@ def running_exchange(
         servers.folder,
         port,
         EXCHANGE_SYMBOLS=",".join(symbols),
-        EXCHANGE_TRADES_PER_SECOND=str(trades_per_second / len(symbols)),
+        EXCHANGE_TRADES_PER_SECOND=str(trades_setting(symbols, trades_per_second)),
         EXCHANGE_WEIGHT_LIMIT="1000000000",
         EXCHANGE_TLS_CERT=str(certificate),
         EXCHANGE_TLS_KEY=str(key),

@@ -22,7 +22,7 @@ from tests.servers import free_port, stop, wait_until
 from tests.streaming.conftest import environment
 
 _LOOK_S = 0.2
-_STOP_S = 20.0
+_STOP_S = 30.0
 _READY_S = 60.0
 _MARKET_READY_S = 300.0
 """A market of hundreds of symbols takes its time to be made."""

@@ -20,6 +20,7 @@ from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import connect
 from infra.local import mongod
 from tests.faults import live_parts
+from tests.faults.live_market import trades_setting
 from tests.faults.live_parts import Part, supervised
 from tests.faults.toxiproxy import Proxy, Toxiproxy
 from tests.servers import free_port
@@ -126,7 +127,7 @@ class LivePath:
 
 @contextlib.contextmanager
 def running_live_path(folder: Path, toxiproxy: Toxiproxy, trades_per_second: float) -> Iterator[LivePath]:
-    """Run the path at so many trades of each symbol a second until the block ends."""
+    """Run the path at so many trades a second until the block ends."""
     ports = {name: free_port() for name in ("exchange", "admin", "broker", "producer", "sink", "mongod")}
     upstreams = {
         "exchange-producer stream": "exchange",
@@ -154,7 +155,7 @@ def running_live_path(folder: Path, toxiproxy: Toxiproxy, trades_per_second: flo
         "sink": (ports["sink"], proxies["kafka-sink"].port),
     }
     env = {
-        "EXCHANGE_TRADES_PER_SECOND": str(trades_per_second),
+        "EXCHANGE_TRADES_PER_SECOND": str(trades_setting(SYMBOLS, trades_per_second)),
         "EXCHANGE_ADMIN_PORT": str(ports["admin"]),
     }
     path = LivePath(

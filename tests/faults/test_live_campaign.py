@@ -26,8 +26,8 @@ from tests.servers import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
 
-FAULTS = int(os.environ.get("CAMPAIGN_FAULTS", "20"))
-TRADES_PER_SECOND = 1_000
+FAULTS = int(os.environ.get("CAMPAIGN_FAULTS", "24"))
+TRADES_PER_SECOND = float(os.environ.get("CAMPAIGN_RATE", "1000"))
 SHORTEST_S, LONGEST_S = 1.0, 8.0
 RECOVERY_S = 60.0
 CATCH_UP_S = 120.0
@@ -46,7 +46,7 @@ def test_no_fault_loses_or_doubles_a_trade_or_a_closed_candle(tmp_path: Path, to
     seed = int(os.environ.get("CAMPAIGN_SEED") or random.SystemRandom().randrange(10**6))
     print(f"\nthe seed of this campaign is {seed}; CAMPAIGN_SEED={seed} draws the same faults")
     chosen = random.Random(seed)
-    with running_live_path(tmp_path, toxiproxy, TRADES_PER_SECOND / len(SYMBOLS)) as path:
+    with running_live_path(tmp_path, toxiproxy, 1.1 * TRADES_PER_SECOND) as path:
         prepare(path)
         wait_until(lambda: newest_ms(path) > 0, limit=60, what="the first trades")
         oracle = Oracle(path.exchange_url, path.database, SYMBOLS)
@@ -63,7 +63,7 @@ def test_no_fault_loses_or_doubles_a_trade_or_a_closed_candle(tmp_path: Path, to
         print(f"{len(happened)} faults in {passed:.0f} s, caught up {caught_up_s:.1f} s later: {verdict}")
         print(f"ended by themselves and started again: {ended or 'none'}")
         assert verdict.sound, str(verdict)
-        assert verdict.trades > 0.9 * TRADES_PER_SECOND * passed
+        assert verdict.trades >= TRADES_PER_SECOND * passed
         open_gaps = path.database[GAPS].count_documents({"state": "open"})
         assert open_gaps == 0, f"{open_gaps} holes are still open"
 
@@ -86,7 +86,7 @@ def await_all(path: LivePath, oracle: Oracle, until_ms: int) -> None:
             lambda: newest_ms(path) > until_ms and not oracle.judge(until_ms, INTERVALS).missing,
             limit=CATCH_UP_S,
             what="all that was issued",
-            pause=2,
+            pause=5,
         )
         wait_until(
             lambda: path.database[GAPS].count_documents({"state": "open"}) == 0,
