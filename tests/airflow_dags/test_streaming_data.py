@@ -87,17 +87,26 @@ def test_no_two_sensors_share_a_group_of_consumers() -> None:
     assert len(groups) == len(WATCHED)
 
 
-def test_the_scheduler_reads_how_the_sensors_start(dag_bag: DagBag) -> None:
+def test_the_triggerer_makes_the_triggers_as_the_dag_says(dag_bag: DagBag) -> None:
+    from airflow.models.trigger import Trigger
+    from airflow.serialization.decoders import smart_decode_trigger_kwargs
     from airflow.serialization.serialized_objects import DagSerialization
 
     from streaming.await_message import AwaitMessageInTime
 
     dag = DagSerialization.from_dict(DagSerialization.to_dict(dag_bag.dags["streaming_data"]))
-    sensor = dag.get_task("producer_beats")
-    assert sensor.start_from_trigger
-    kwargs = dag_bag.dags["streaming_data"].get_task("producer_beats").start_trigger_args.trigger_kwargs
-    path, again = AwaitMessageInTime(**kwargs).serialize()
-    assert (sensor.start_trigger_args.trigger_cls, kwargs) == (path, again)
+    for name in SENSORS:
+        sensor = dag.get_task(name)
+        assert sensor.start_from_trigger
+        started = sensor.start_trigger_args
+        row = Trigger(classpath=started.trigger_cls, kwargs=started.trigger_kwargs)
+        kwargs = {each: smart_decode_trigger_kwargs(value) for each, value in row.kwargs.items()}
+        trigger = AwaitMessageInTime(**kwargs)
+        assert trigger.serialize() == (started.trigger_cls, kwargs)
+        declared = dag_bag.dags["streaming_data"].get_task(name)
+        assert trigger.topics == declared.topics
+        assert trigger.kafka_config_id == declared.kafka_config_id
+        assert trigger.apply_function_kwargs == declared.apply_function_kwargs
 
 
 def test_every_check_is_a_task(dag_bag: DagBag) -> None:
