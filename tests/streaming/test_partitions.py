@@ -25,6 +25,28 @@ def member(settings: Settings) -> Iterator[Partitions]:
         made.close(2_000)
 
 
+@contextmanager
+def polling(group: Partitions, key: bytes) -> Iterator[list[bytes]]:
+    """Poll in a thread, which must not fail, until the block ends; yield the values of ``key`` so far."""
+    ending = threading.Event()
+    taken: list[bytes] = []
+
+    def go_on() -> None:
+        while not ending.is_set():
+            found = group.poll(100)
+            group.saved(found)
+            taken.extend(record.value for part in found.values() for record in part if record.key == key)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield taken
+        assert thread.is_alive()
+    finally:
+        ending.set()
+        thread.join(5)
+
+
 def poll_until(group: Partitions, seen: Callable[[list[bytes]], bool], key: bytes) -> list[bytes]:
     """Poll and take all for safe until the values of ``key`` are as expected; return them."""
     values: list[bytes] = []
@@ -69,23 +91,18 @@ class TestPartitions:
             monkeypatch.setattr(partitions, "POLL_WITHIN_MS", 30_000)
             with member(live_settings) as other:
                 assert poll_until(other, lambda found: len(found) == 2, key) == values[:2]
-                with caplog.at_level(logging.WARNING, "streaming.partitions"):
+                with caplog.at_level(logging.INFO, "streaming.partitions"):
                     stuck.saved(polled)
                     publish(live_settings, values[2:])
-                    ending = threading.Event()
-                    taken: list[bytes] = []
-
-                    def go_on() -> None:
-                        while not ending.is_set():
-                            found = stuck.poll(100)
-                            stuck.saved(found)
-                            taken.extend(r.value for part in found.values() for r in part if r.key == key)
-
-                    thread = threading.Thread(target=go_on)
-                    thread.start()
-                    try:
-                        poll_until(other, lambda found: {*found, *taken} == {*values[2:]}, key)
-                    finally:
-                        ending.set()
-                        thread.join(5)
+                    with polling(stuck, key) as taken:
+                        poll_until(
+                            other,
+                            lambda found: {*found, *taken} == {*values[2:]} and both_hold(caplog),
+                            key,
+                        )
         assert "the group went on without this sink" in caplog.text
+
+
+def both_hold(caplog: pytest.LogCaptureFixture) -> bool:
+    """Whether two members were told that they have a part of the nine partitions each."""
+    return {"holds 4", "holds 5"} <= {message[:7] for message in caplog.messages}
