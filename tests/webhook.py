@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
+SECRET = "hidden-secret"
+"""Part of every target's address, so that it can be looked for where no address may be."""
+
 Behaviour = Literal["good", "failing", "hanging"]
 
 
@@ -16,7 +19,7 @@ class Webhook:
     """What a target was sent, and how it behaves from now on."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"json://user:hidden-secret@127.0.0.1:{port}/hook?rto=2&cto=1"  # pragma: allowlist secret
+        self.url = f"json://user:{SECRET}@127.0.0.1:{port}/{SECRET}?rto=2&cto=1"
         self.behaviour: Behaviour = "good"
         self.taken: list[dict[str, Any]] = []
         self.refused = 0

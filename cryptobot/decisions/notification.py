@@ -131,7 +131,8 @@ class Courier(threading.Thread):
     def _tell_pending(self, parcel: _Parcel, before: int, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if state.attempt_number == 1:
-            log.warning("%s does not take alert %s: %s; trying again", self.name, parcel.alert["_id"], error)
+            name, key = self.channel.name, parcel.alert["_id"]
+            log.warning("%s does not take alert %s: %s; trying again", name, key, error)
         try:
             self._record(parcel, Delivery("pending", before + state.attempt_number, str(error)))
         except PyMongoError as fault:
@@ -141,7 +142,8 @@ class Courier(threading.Thread):
         """Record the end of a delivery; MongoDB away is waited out."""
         if delivery.state == "failed":
             self.failed += 1
-            log.error("alert %s is not delivered to %s: %s", parcel.alert["_id"], self.name, delivery.error)
+            name, key = self.channel.name, parcel.alert["_id"]
+            log.error("alert %s is not delivered to %s: %s", key, name, delivery.error)
         else:
             self.sent += 1
         while True:

@@ -15,6 +15,7 @@ from cryptobot.settings import settings
 from cryptobot.storage.database import Document, connect
 
 _CAUSE_LIMIT = 1_000
+_PROBLEMS_LISTED = 20
 PIPELINE = "pipeline"
 STALE_DATA = "stale_data"
 QUALITY_FAILURE = "quality_failure"
@@ -127,7 +128,7 @@ def unhealthy(database: Database[Document], problems: Sequence[str]) -> bool:
         title="The live feed is not healthy",
         message="; ".join(problems)[:_CAUSE_LIMIT],
         at=now,
-        details={"problems": list(problems)},
+        details={"problems": [each[:_CAUSE_LIMIT] for each in problems[:_PROBLEMS_LISTED]]},
         state=LIVE_FEED,
     )
     return _raise(database, alert, now)

@@ -15,6 +15,7 @@ from cryptobot.decisions.notification import DeliveryError
 from cryptobot.storage.database import Document
 
 _TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
+_LIBRARIES = ("apprise", "urllib3", "oauthlib", "requests_oauthlib")
 _STATUS = re.compile(r"error=(\d{3})\b")
 
 
@@ -51,14 +52,15 @@ class AppriseChannel:
 
 
 class _Listener(logging.Handler):
-    """Takes what apprise logs out of the log, because it holds addresses, and keeps it by thread."""
+    """Takes what the libraries log out of the log, because it holds addresses, and keeps it by thread."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.heard = threading.local()
-        library = logging.getLogger("apprise")
-        library.propagate = False
-        library.addHandler(self)
+        for name in _LIBRARIES:
+            library = logging.getLogger(name)
+            library.propagate = False
+            library.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         said: list[str] | None = getattr(self.heard, "said", None)
@@ -71,7 +73,7 @@ _LISTENER = _Listener()
 
 @contextlib.contextmanager
 def _overheard() -> Iterator[list[str]]:
-    """Yield what apprise logs in this thread."""
+    """Yield what the libraries log in this thread."""
     said: list[str] = []
     _LISTENER.heard.said = said
     try:

@@ -141,6 +141,7 @@ def test_every_service_is_healthy_and_light(replay: Product) -> None:
         "producer",
         "sink",
         "signals",
+        "notifier",
         "api",
         "dashboard",
     ):
