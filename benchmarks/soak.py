@@ -58,7 +58,7 @@ def _observe(path: LivePath) -> tuple[list[float], dict[str, Series], float]:
         hours, until = (passed + _SAMPLE_S) / 3_600, len(reader.latencies_ms)
         recent, sampled = percentiles(reader.latencies_ms[sampled:until]), until
         for name in ("p50", "p99"):
-            series[f"latency_{name}_ms"].append((hours, recent[name]))
+            series[f"window_{name}_ms"].append((hours, recent[name]))
         for name, process in processes.items():
             series[f"memory_{name}_mb"].append((hours, process.memory_full_info().uss / 2**20))
     reader.end()
