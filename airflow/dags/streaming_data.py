@@ -15,18 +15,16 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, DeltaTriggerTimetable, TaskGroup, TriggerRule, chain, task
 
+from cryptobot.storage.live_health import LOOKED_AT_EVERY
 from pipeline import live
 from pipeline.assets import QUALITY_REPORT, STREAMING_DATA, VALIDATED_STREAMING_DATA
 from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
 from pipeline.quality import judged
 
-EVERY = timedelta(seconds=90)
-"""An outage is told within 3 minutes: this, the sensors' 30 s, and the start of two tasks."""
-
 with DAG(
     "streaming_data",
-    schedule=DeltaTriggerTimetable(EVERY),
+    schedule=DeltaTriggerTimetable(LOOKED_AT_EVERY),
     doc_md=__doc__,
     **dag_defaults("live", deadline=timedelta(minutes=10)),
 ):

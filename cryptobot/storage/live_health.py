@@ -13,6 +13,9 @@ from cryptobot.storage.database import Document
 
 LIVE_FEED = "live_feed"
 
+LOOKED_AT_EVERY = timedelta(seconds=90)
+"""How often the feed is looked at: an outage must be told within three minutes of its cause."""
+
 ANNOUNCED_EVERY = timedelta(minutes=5)
 """How often a feed that stays healthy is announced anew, and its data validated."""
 
@@ -49,6 +52,7 @@ def record_live_feed(
         "seen_at": now,
         "announced_at": now if announce else announced,
         "detail": {
+            "reports_every_s": LOOKED_AT_EVERY.total_seconds(),
             "problem": "; ".join(told for each in findings.values() for told in each) or None,
             "findings": {name: list(told) for name, told in findings.items()},
             **detail,
