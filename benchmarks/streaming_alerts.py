@@ -22,7 +22,7 @@ from cryptobot.market.instant import to_ms
 from cryptobot.storage import live
 from cryptobot.storage.collections import ALERTS, STREAMING_DATA
 from cryptobot.storage.database import Document
-from tests.faults import live_parts
+from tests.faults import live_servers
 from tests.faults.live_parts import supervised
 from tests.servers import wait_until
 from tests.serving.bundles import KEY
@@ -74,7 +74,7 @@ def measure_alerts(servers: Servers, seconds: float) -> dict[str, float]:
         _prepare(path)
         settings = path.settings.model_copy(update={"bundle_key": KEY})
         env = {"CRYPTOBOT_ALERT_RULES": _RULES, "CRYPTOBOT_MODEL_MAX_AGE_DAYS": _ANY_AGE_DAYS}
-        signals = live_parts.daemon("signals", settings, servers.folder, **env)
+        signals = live_servers.daemon("signals", settings, servers.folder, **env)
         with supervised([signals]):
             wait_until(
                 lambda: path.database[ALERTS].count_documents({"kind": "price_move"}) >= len(PAIR),

@@ -19,7 +19,7 @@ from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import Document, connect
 from infra.local import mongod
 from tests.exchange.certificate import make_certificate
-from tests.faults import live_parts
+from tests.faults import live_servers
 from tests.faults.live_market import trades_setting
 from tests.faults.live_parts import Part, supervised
 from tests.servers import free_port
@@ -88,8 +88,8 @@ def running_servers() -> Iterator[Servers]:
     kafka_port, mongo_port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="cryptobot-streaming-") as name:
         folder = Path(name)
-        broker = live_parts.broker(folder, kafka_port)
-        database = live_parts.database(folder, mongo_port)
+        broker = live_servers.broker(folder, kafka_port)
+        database = live_servers.database(folder, mongo_port)
         with supervised([database, broker]):
             yield Servers(broker, database, f"127.0.0.1:{kafka_port}", mongo_port, folder)
 
@@ -101,7 +101,7 @@ def running_exchange(
     """Run an exchange that issues so many trades a second, of all symbols together."""
     port, tls_port = free_port(), free_port()
     certificate, key = make_certificate(servers.folder)
-    part = live_parts.exchange(
+    part = live_servers.exchange(
         servers.folder,
         port,
         EXCHANGE_SYMBOLS=",".join(symbols),
@@ -142,7 +142,7 @@ def running_path(
             "rest_url": exchange.url,
         }
         settings = settings.model_copy(update=changed)
-        parts = tuple(live_parts.daemon(name, settings, servers.folder) for name in daemons)
+        parts = tuple(live_servers.daemon(name, settings, servers.folder) for name in daemons)
         with supervised(parts):
             yield LivePath(exchange, parts, servers, settings, database)
 

@@ -19,7 +19,7 @@ from cryptobot.settings import Settings
 from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import connect
 from infra.local import mongod
-from tests.faults import live_parts
+from tests.faults import live_servers
 from tests.faults.live_market import trades_setting
 from tests.faults.live_parts import Part, supervised
 from tests.faults.toxiproxy import Proxy, Toxiproxy
@@ -159,9 +159,9 @@ def running_live_path(folder: Path, toxiproxy: Toxiproxy, trades_per_second: flo
         "EXCHANGE_ADMIN_PORT": str(ports["admin"]),
     }
     path = LivePath(
-        exchange=live_parts.exchange(folder, ports["exchange"], **env),
-        broker=live_parts.broker(folder, ports["broker"], listeners),
-        mongod=live_parts.database(folder, ports["mongod"]),
+        exchange=live_servers.exchange(folder, ports["exchange"], **env),
+        broker=live_servers.broker(folder, ports["broker"], listeners),
+        mongod=live_servers.database(folder, ports["mongod"]),
         producer=_daemon("producer", settings, folder, proxies["producer-kafka"], proxies["producer-mongod"]),
         sink=_daemon("sink", settings, folder, proxies["kafka-sink"], proxies["sink-mongod"]),
         proxies=proxies,
@@ -178,7 +178,7 @@ def _daemon(name: str, settings: Settings, folder: Path, broker: Proxy, database
         "kafka_bootstrap": f"127.0.0.1:{broker.port}",
         "mongo_uri": SecretStr(f"mongodb://127.0.0.1:{database.port}/?directConnection=true"),
     }
-    return live_parts.daemon(name, settings.model_copy(update=changed), folder)
+    return live_servers.daemon(name, settings.model_copy(update=changed), folder)
 
 
 def prepare(path: LivePath) -> None:
