@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 
 from cryptobot.settings import Settings
-from cryptobot.storage.gaps import ABSENT, REPAIRED
+from cryptobot.storage.gaps import ABSENT, REPAIRED, State
 from cryptobot.storage.stream_positions import StreamPosition
 from streaming.broker import Publisher
 from streaming.continuity.recorder import Recorder
 from streaming.continuity.repair import Outcome, Repair
+from streaming.continuity.sequence import Hole
 from streaming.continuity.streams import Streams, Stretch
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,6 @@ class Keeper:
         self._recorder = Recorder(settings, self._loaded)
         self._resumed = False
         self._taken: tuple[int, list[StreamPosition]] | None = None
-        self._attempts: Counter[int] = Counter()
         self._open = 0
         self.repaired = 0
         self.absent = 0
@@ -101,32 +100,34 @@ class Keeper:
             self._loop.call_soon_threadsafe(self._heed, outcome)
 
     def _heed(self, outcome: Outcome) -> None:
-        stretch = outcome.stretch
-        key = id(stretch.holes[-1])
-        absent = []
-        if outcome.missing:
-            self._attempts[key] += outcome.asked
-            if not outcome.asked or self._attempts[key] < ATTEMPTS:
-                wait = min(2.0 ** self._attempts[key], LONGEST_WAIT_S)
-                self._loop.call_later(wait, self._repair.submit, stretch)
-                return
-            absent = outcome.missing
-            log.error("%s: the exchange does not have what is missing; going on without", _name(stretch))
-        self._attempts.pop(key, None)
-        for hole in stretch.holes:
-            stretch.sequence.fill(hole)
-        self._open -= len(stretch.holes)
+        self._close(outcome.stretch, outcome.filled, REPAIRED)
         self.repaired += len(outcome.filled)
-        self.absent += len(absent)
-        self._recorder.closed([stretch.gap(hole) for hole in outcome.filled], REPAIRED)
-        self._recorder.closed([stretch.gap(hole) for hole in absent], ABSENT)
+        if not outcome.missing:
+            return
+        rest = outcome.stretch._replace(holes=outcome.missing)
+        if not outcome.asked:
+            self._repair.submit(rest)
+        elif (attempts := rest.attempts + 1) < ATTEMPTS:
+            wait = min(2.0**attempts, LONGEST_WAIT_S)
+            self._loop.call_later(wait, self._repair.submit, rest._replace(attempts=attempts))
+        else:
+            log.error("%s: the exchange does not have what is missing; going on without", _name(rest))
+            self._close(rest, rest.holes, ABSENT)
+            self.absent += len(rest.holes)
+
+    def _close(self, stretch: Stretch, holes: list[Hole], state: State) -> None:
+        for hole in holes:
+            stretch.sequence.fill(hole)
+        self._open -= len(holes)
+        self._recorder.closed([stretch.gap(hole) for hole in holes], state)
 
     def _loaded(self, positions: list[StreamPosition]) -> None:
         def resume() -> None:
             self._streams.resume(positions)
             self._resumed = True
 
-        self._loop.call_soon_threadsafe(resume)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(resume)
 
 
 def _name(stretch: Stretch) -> str:

@@ -24,6 +24,8 @@ from streaming.continuity.streams import Stretch
 log = logging.getLogger(__name__)
 
 WORKERS = 4
+PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+"""For so long nobody asks after the exchange has not answered once, twice, and so on."""
 Event = dict[str, Any]
 
 
@@ -55,6 +57,8 @@ class Repair:
         self._tell = tell
         self._stretches: queue.SimpleQueue[Stretch] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._failures = 0
+        self._not_before = 0.0
         for number in range(WORKERS):
             threading.Thread(target=self._work, name=f"repair-{number}", daemon=True).start()
 
@@ -71,9 +75,13 @@ class Repair:
         while not self._stopping.is_set():
             stretch = self._stretches.get()
             try:
+                self._sleep(max(self._not_before - time.monotonic(), 0))
                 outcome = self._fill(stretch)
             except StoppedError:
                 return
+            self._failures = 0 if outcome.asked else self._failures + 1
+            if self._failures:  # nobody asks for a while: an exchange that refuses is not pressed
+                self._not_before = time.monotonic() + PAUSES_S[min(self._failures, len(PAUSES_S)) - 1]
             self._tell(outcome)
 
     def _fill(self, stretch: Stretch) -> Outcome:

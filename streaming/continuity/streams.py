@@ -31,6 +31,8 @@ class Stretch(NamedTuple):
     """Of candles; None for trades."""
     sequence: Sequence
     holes: list[Hole]
+    attempts: int = 0
+    """How often the exchange has answered without what is missing."""
 
     def gap(self, hole: Hole) -> LiveGap:
         """Return the hole as it is recorded."""
