@@ -81,7 +81,7 @@ class Turnstile:
 
     async def enter(self) -> None:
         """Return when it is allowed, at once as long as few have come."""
-        now, at = time.monotonic(), time.monotonic()
+        now = at = time.monotonic()
         if len(self._passed) == self._passed.maxlen:
             at = max(now, self._passed[0] + self._seconds)
         self._passed.append(at)
