@@ -79,6 +79,7 @@ class AlertRules(BaseModel):
     stale_data: Rule = Rule()
     quality_failure: Rule = Rule()
     live_feed: Rule = Rule()
+    model: Rule = Rule()
     pipeline: Rule = Rule()
 
 

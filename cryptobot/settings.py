@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     retention_corrections: Days = 365
     retention_reconciliations: Days = 365
     retention_alerts: Days = 90
-    """Counted from when an alert was acknowledged or resolved; others are always kept."""
+    """Counted from the acknowledgement or resolution; alerts of candles from when they were raised."""
     retention_service_health: Days = 7
     retention_task_logs: Days = 30
     retention_models: int = Field(default=10, ge=2)

@@ -47,7 +47,7 @@ class Announcer:
     def _tell_of_model(self, assessment: Assessment, now: datetime) -> None:
         """Keep the alert of a symbol's present state open, and end those of others."""
         symbol = assessment.candle["symbol"]
-        alert = model_alert(assessment)
+        alert = model_alert(assessment) if self._rules.model.enabled else None
         state = alert.state if alert else None
         if symbol in self._states and self._states[symbol] == state:
             return

@@ -94,3 +94,9 @@ class TestModelAlerts:
     def test_missing_candles_are_no_matter_of_the_model(self, database: Db, announcer: Announcer) -> None:
         announcer.announce([without(0, Withheld.INCOMPLETE, "one")], NOW)
         assert database.alerts.count_documents({}) == 0
+
+    def test_none_where_the_rule_is_switched_off(self, database: Db, app_settings: Settings) -> None:
+        off = AlertRules.model_validate({"model": {"enabled": False}})
+        settings = app_settings.model_copy(update={"alert_rules": off})
+        Announcer(database, settings).announce([without(0, Withheld.NO_MODEL)], NOW)
+        assert database.alerts.count_documents({}) == 0
