@@ -153,12 +153,13 @@ class TestRepair:
         assert repair_gaps(fed, database).found == 0
 
     def test_what_may_still_come_is_not_asked_for(self, fed: Settings, database: Db, feed: Stored) -> None:
-        *gone, newest = ids(feed)[-4:]
+        *gone, after, newest = ids(feed)[-5:]
         delete(database, gone)
-        database[STREAMING_DATA].update_one(
-            {"trade_id": newest},
-            {"$set": {"received_at": datetime.now(UTC), "event_time": datetime.now(UTC)}},
-        )
+        for seconds, trade_id in ((5, after), (0, newest)):
+            at = datetime.now(UTC) - timedelta(seconds=seconds)
+            database[STREAMING_DATA].update_one(
+                {"trade_id": trade_id}, {"$set": {"received_at": at, "event_time": at}}
+            )
         assert repair_gaps(fed, database).found == 0
 
     def test_a_run_does_a_bounded_amount_and_the_next_one_goes_on(
