@@ -142,9 +142,10 @@ class SignalService:
                 self._waiting.read_to(partition, records[-1].offset + 1)
             if not self._tell(self._ready(any(came))):
                 return
-            self._commit(consumer, COMMIT_S)
+            self._commit(consumer)
         self._publisher.flush(RETRY_S)
-        self._commit(consumer, 0)
+        if not self._publisher.waiting and (done := self._waiting.done(consumer.assignment())):
+            consumer.commit(done, timeout_ms=1_000)
 
     def _take(self, record: Any) -> bool:
         """Take one message; true where it is a closed candle to be told."""
@@ -233,12 +234,12 @@ class SignalService:
         received = [held.received_at for held in map(self._waiting.release, keys)]
         self.latency.observe((now - at).total_seconds() for at in received if at is not None)
 
-    def _commit(self, consumer: KafkaConsumer, least_s: float) -> None:
-        """Commit what is done, now and then: to read a message again does no harm."""
-        if time.monotonic() - self._committed_at < least_s or self._publisher.waiting:
+    def _commit(self, consumer: KafkaConsumer) -> None:
+        """Send off what is done, now and then; where that fails, messages are read again to no effect."""
+        if time.monotonic() - self._committed_at < COMMIT_S or self._publisher.waiting:
             return
         if done := self._waiting.done(consumer.assignment()):
-            consumer.commit(done, timeout_ms=3_000)
+            consumer.commit_async(done)
         self._waiting.committed()
         self._committed_at = time.monotonic()
 

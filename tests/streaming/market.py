@@ -31,6 +31,15 @@ def kline_message(candle: Document, *, closed: bool = True) -> bytes:
     return wrap(json.dumps({"stream": stream, "data": event}).encode(), RECEIVED_MS)
 
 
+def publish_apart(settings: Settings, *candles: Document, closed: bool = True) -> None:
+    """Publish a candle to the first partition and another to the last, which two consumers share."""
+    with KafkaProducer(bootstrap_servers=settings.kafka_bootstrap) as producer:
+        for candle, partition in zip(candles, (0, topics.PARTITIONS[topics.KLINES] - 1), strict=True):
+            message = kline_message(candle, closed=closed)
+            producer.send(topics.KLINES, message, candle["symbol"].encode(), partition=partition)
+        producer.flush()
+
+
 def publish_candles(settings: Settings, candles: Iterable[Document]) -> None:
     """Publish closed candles in their order, each keyed by its symbol."""
     with KafkaProducer(bootstrap_servers=settings.kafka_bootstrap) as producer:

@@ -28,12 +28,12 @@ from cryptobot.storage.database import connect
 from infra.local import mongod
 from streaming.broker import Publisher
 from streaming.signals import SignalService
-from tests.api.candles import candles
+from tests.api.candles import candles, live
 from tests.servers import free_port, running, wait_until
 from tests.serving.bundles import KEY
 from tests.serving.models import promote_model
 from tests.streaming.conftest import environment, starter
-from tests.streaming.market import Document, publish_candles
+from tests.streaming.market import Document, publish_apart, publish_candles
 
 Documents = Database[Document]
 Run = Callable[..., AbstractContextManager[SignalService]]
@@ -218,6 +218,27 @@ class TestSignals:
             wait_until(lambda: service.pulse().waiting == 1, limit=10, what="the candle")
             database.historical_data.insert_one(beside)
             pair.await_signals(1)
+
+
+class TestSharing:
+    def test_two_instances_share_the_pairs_and_find_each_others_candles(
+        self, settings: Settings, database: Documents, pair: Pair, run: Run
+    ) -> None:
+        pair.promote()
+        pair.promote(symbol=pair.other)
+
+        def both_read() -> bool:
+            publish_apart(settings, *pair.at(30), closed=False)
+            return all(service.pulse().messages for service in (first, second))
+
+        with run() as first, run() as second:
+            wait_until(both_read, limit=30, what="both with a partition")
+            for index in range(3):
+                database.streaming_data.insert_many(live(pair.at(index)))  # as the sink does
+                publish_apart(settings, *pair.at(index))
+                pair.await_signals(index + 1)
+            wait_until(lambda: database.signals.count_documents({}) == 6, limit=10, what="both pairs'")
+            assert [first.pulse().stored, second.pulse().stored] == [3, 3]
 
 
 class TestModel:
