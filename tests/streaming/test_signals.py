@@ -25,8 +25,8 @@ from cryptobot.features import FEATURE_SET, compute
 from cryptobot.market import Interval, topics
 from cryptobot.settings import Settings
 from cryptobot.storage.database import connect
-from infra.local import mongod
-from streaming.broker import Publisher
+from infra.local import kafka, mongod
+from streaming.broker import Publisher, ensure_topics
 from streaming.signals import SignalService
 from tests.api.candles import candles, live
 from tests.servers import free_port, running, wait_until
@@ -95,10 +95,10 @@ def run(settings: Settings) -> Run:
     """Run the service on a thread until the block ends."""
 
     @contextmanager
-    def run(wait_s: float = 10.0) -> Iterator[SignalService]:
+    def run(wait_s: float = 10.0, own: Settings = settings) -> Iterator[SignalService]:
         stop = threading.Event()
-        publisher = Publisher(settings.kafka_bootstrap)
-        service = SignalService(settings, publisher, stop, wait_s)
+        publisher = Publisher(own.kafka_bootstrap)
+        service = SignalService(own, publisher, stop, wait_s)
         thread = threading.Thread(target=service.run)
         thread.start()
         try:
@@ -357,6 +357,31 @@ class TestAway:
             thread.join(15)
             assert [signal["late"] for signal in pair.signals()] == [False] * 3
         publisher.close(2)
+
+    @pytest.mark.slow
+    def test_kafka_away_is_waited_out(self, settings: Settings, pair: Pair, run: Run, tmp_path: Path) -> None:
+        port = free_port()
+        own = settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{port}"})
+        kafka.configure(tmp_path / "kafka", port, free_port())
+        broker = partial(
+            running,
+            kafka.command(tmp_path / "kafka"),
+            ready=lambda: ensure_topics(own.kafka_bootstrap) is None,
+            log=tmp_path / "kafka.log",
+        )
+        pair.promote()
+        with broker() as process, run(own=own) as service:
+            publish_candles(own, pair.at(0))
+            pair.await_signals(1)
+            process.kill()
+            process.wait(10)
+            with broker():
+                publish_candles(own, pair.at(1))
+                pair.await_signals(2)
+                wait_until(lambda: service.pulse().problem is None, limit=10, what="no problem")
+                assert {one["_id"] for one in told(own, pair.symbol)} == {
+                    signal["_id"] for signal in pair.signals()
+                }
 
     @pytest.mark.parametrize("hung", [False, True])
     def test_a_stop_is_obeyed_while_mongodb_and_kafka_do_not_answer(
