@@ -189,9 +189,12 @@ def test_mongodb_and_kafka_go_away_and_come_back(
                     all_delivered(database, limit=30)
                 server.kill()
                 server.wait(5)
-            with database_server(folder, mongo_port), broker(tmp_path / "kafka", kafka_port):
+            with database_server(folder, mongo_port) as server, broker(tmp_path / "kafka", kafka_port):
                 raised(database, f"{symbol}-2")
                 wait_until(lambda: len(made["good"].taken) == 2, limit=30, what="delivery after the outage")
                 all_delivered(database, limit=30)
                 assert published(settings, {f"{symbol}-1", f"{symbol}-2"}) == [f"{symbol}-1", f"{symbol}-2"]
-                assert process.poll() is None
+                server.send_signal(signal.SIGSTOP)
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(10) == 0, "a stop while MongoDB hangs"
+                server.send_signal(signal.SIGCONT)
