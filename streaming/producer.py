@@ -156,4 +156,5 @@ async def produce(settings: Settings) -> None:
 def main() -> None:
     """Start the producer (``cryptobot-producer``)."""
     start_logging()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line a request otherwise
     uvloop.run(produce(settings()))
