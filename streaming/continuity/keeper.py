@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import count
 
 from cryptobot.settings import Settings
 from cryptobot.storage.gaps import ABSENT, REPAIRED, State
@@ -52,16 +53,17 @@ class Keeper:
         return self._open
 
     async def run(self) -> None:
-        """Keep watch until cancelled."""
+        """Keep watch until cancelled; from then on nothing is refilled any more."""
         self._recorder.start()
-        turn = 0
-        while True:
-            await asyncio.sleep(EVERY_S)
-            turn += 1
-            for stretch in self._streams.due():
-                self._begin(stretch)
-            if turn % RECORD_EVERY == 0:
-                self.record()
+        try:
+            for turn in count(1):
+                await asyncio.sleep(EVERY_S)
+                for stretch in self._streams.due():
+                    self._begin(stretch)
+                if turn % RECORD_EVERY == 0:
+                    self.record()
+        finally:
+            self._repair.close()
 
     def record(self) -> None:
         """Hand over the positions taken before, if Kafka has acknowledged all of theirs, and take anew."""
@@ -76,8 +78,7 @@ class Keeper:
             self._taken = published, self._streams.moved()
 
     def end(self) -> None:
-        """Stop repairing, record the last positions that Kafka has acknowledged, and stop."""
-        self._repair.close()
+        """Record the last positions that Kafka has acknowledged."""
         self.record()
         self.record()
         self._recorder.end(_END_S)
