@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 import orjson
 import uvloop
 
-from cryptobot.exchange.stream import MarketStream, stream_names
+from cryptobot.exchange.openings import stream_names
+from cryptobot.exchange.stream import MarketStream
 from cryptobot.market import topics
 from cryptobot.settings import Settings, settings
 from streaming.broker import Publisher

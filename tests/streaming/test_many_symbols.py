@@ -7,7 +7,8 @@ import asyncio
 import orjson
 import pytest
 
-from cryptobot.exchange.stream import MarketStream, stream_names
+from cryptobot.exchange.openings import stream_names
+from cryptobot.exchange.stream import MarketStream
 from tests.exchange_server import running_exchange
 from tests.servers import wait_until
 

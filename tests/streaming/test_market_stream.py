@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptobot.exchange.stream import (
+from cryptobot.exchange.openings import (
     ADDRESS_CHARACTERS,
-    OVERLAP_S,
     STREAMS_PER_CONNECTION,
-    MarketStream,
     Turnstile,
     backoff,
     shares,
     stream_names,
 )
+from cryptobot.exchange.stream import OVERLAP_S, MarketStream
 from tests.servers import wait_until
 from tests.streaming.feed import Feed, trade
 
