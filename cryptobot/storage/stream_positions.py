@@ -6,14 +6,14 @@ A position that is too old costs requests after a restart and nothing else; it i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from pymongo import UpdateOne
 from pymongo.database import Database
 
 from cryptobot.market.instant import from_ms, to_ms
-from cryptobot.storage.collections import STREAM_POSITIONS
+from cryptobot.storage.collections import STREAM_POSITIONS, TRADE_RETENTION_SECONDS
 from cryptobot.storage.database import Document
 
 Kind = Literal["trade", "kline"]
@@ -38,7 +38,17 @@ class StreamPosition(NamedTuple):
 def load_positions(
     database: Database[Document], exchange: str, symbols: Iterable[str]
 ) -> list[StreamPosition]:
-    """Return the positions in the streams of ``exchange`` (its name in the settings) for ``symbols``."""
+    """Return the positions in the streams of ``exchange`` (its name in the settings) for ``symbols``.
+
+    Those of trades that were recorded longer ago than trades are kept are left out: what has been missed
+    since would be fetched only to be past its time.
+    """
+    kept_since = datetime.now(UTC) - timedelta(seconds=TRADE_RETENTION_SECONDS)
+    wanted = {
+        "exchange": exchange,
+        "symbol": {"$in": list(symbols)},
+        "$or": [{"kind": "kline"}, {"updated_at": {"$gte": kept_since}}],
+    }
     return [
         StreamPosition(
             found["kind"],
@@ -47,7 +57,7 @@ def load_positions(
             int(found["position"]),
             to_ms(found["event_time"]),
         )
-        for found in database[STREAM_POSITIONS].find({"exchange": exchange, "symbol": {"$in": list(symbols)}})
+        for found in database[STREAM_POSITIONS].find(wanted)
     ]
 
 

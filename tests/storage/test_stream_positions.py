@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo.database import Database
@@ -25,3 +26,11 @@ class TestStreamPositions:
         save_positions(database, "offline", [TRADES])
         assert load_positions(database, "binance", ["BTCUSDT"]) == []
         assert load_positions(database, "offline", ["ETHUSDT"]) == []
+
+    def test_of_trades_end_with_the_time_for_which_trades_are_kept(
+        self, database: Database[dict[str, Any]]
+    ) -> None:
+        save_positions(database, "offline", [TRADES, CANDLES])
+        long_ago = datetime.now(UTC) - timedelta(days=4)
+        database.stream_positions.update_many({}, {"$set": {"updated_at": long_ago}})
+        assert load_positions(database, "offline", ["BTCUSDT"]) == [CANDLES]
