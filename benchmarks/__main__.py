@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME]``: measure what is promised; without a name, all of it."""
+"""``python -m benchmarks [NAME]``: measure what is promised; without a name, all but the long ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 
 from benchmarks.figures import save, show
 
-NAMES = ("startup", "exchange", "historical")
+NAMES = ("startup", "exchange", "historical", "streaming")
 """Benchmarks in the order in which they run, each a module with ``run() -> list[Figure]``."""
+LONG = ("soak",)
+"""Benchmarks that run only when they are named."""
 
 
 def main() -> None:
@@ -19,8 +21,8 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     wanted = sys.argv[1:] or list(NAMES)
-    if unknown := [name for name in wanted if name not in NAMES]:
-        sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(NAMES)}")
+    if unknown := [name for name in wanted if name not in NAMES + LONG]:
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(NAMES + LONG)}")
     for name in wanted:
         figures = importlib.import_module(f"benchmarks.{name}").run()
         show(name, figures)

@@ -7,8 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from cryptobot.alert_settings import AlertRules, Target, TargetName, parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET = "development-only-and-not-a-secret"  # noqa: S105 - refused outside development
@@ -35,6 +37,7 @@ class Settings(BaseSettings):
         extra="ignore",
         populate_by_name=True,
         frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     environment: Literal["development", "production"] = "development"
@@ -46,10 +49,14 @@ class Settings(BaseSettings):
     rest_url: str = ""
     stream_url: str = ""
     archive_url: str = ""
+    stream_silence_seconds: float = Field(default=10.0, gt=0)
+    """A stream connection without any event for so long is opened anew."""
 
     mongo_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=rs0")
     mongo_database: str = "cryptobot"
     kafka_bootstrap: str = "127.0.0.1:9092"
+    metrics_port: int = Field(default=0, ge=0, lt=2**16)
+    """Where this stream service serves its metrics to Prometheus, on loopback; 0: nowhere."""
 
     spark_driver_host: str = "127.0.0.1"
     """Where the executors of a cluster reach the jobs' drivers: this machine's address in its network."""
@@ -59,6 +66,8 @@ class Settings(BaseSettings):
     symbols: CommaSeparated = ("BTCUSDT", "ETHUSDT")
     intervals: CommaSeparated = ("1m", "15m", "1h", "1d")
     signal_interval: str = "15m"
+    model_max_age_days: int = Field(default=30, ge=1)
+    """A model gives no live signal for candles later than this after those it was trained on."""
     history_days: int | Literal["all"] = 365
     history_days_1m: int | Literal["all"] = 14
 
@@ -73,11 +82,17 @@ class Settings(BaseSettings):
     retention_corrections: Days = 365
     retention_reconciliations: Days = 365
     retention_alerts: Days = 90
-    """Counted from when an alert was acknowledged or resolved; others are always kept."""
+    """Counted from the acknowledgement or resolution; alerts of candles from when they were raised."""
     retention_service_health: Days = 7
     retention_task_logs: Days = 30
     retention_models: int = Field(default=10, ge=2)
     """Versions of each symbol whose bundles are kept, besides the champion and the one before it."""
+
+    risk_profile: Literal["conservative", "balanced", "aggressive"] = "balanced"
+    """Whose signals raise opportunities."""
+    alert_rules: Annotated[AlertRules, NoDecode] = AlertRules()
+    alert_targets: Annotated[dict[TargetName, Target], NoDecode] = {}
+    """Where alerts are sent, by name; the addresses are secrets."""
 
     api_host: str = "127.0.0.1"
     api_port: int = 8000
@@ -106,6 +121,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("alert_rules", "alert_targets", mode="before")
+    @classmethod
+    def _parse(cls, value: object, info: ValidationInfo) -> object:
+        return parsed(f"CRYPTOBOT_{str(info.field_name).upper()}", value)
 
     @model_validator(mode="after")
     def _derive(self) -> Self:

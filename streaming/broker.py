@@ -7,16 +7,18 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.partitioner.default import murmur2
 
-from cryptobot.market.topics import PARTITIONS
+from cryptobot.market.topics import CONFIGS, PARTITIONS
 
 log = logging.getLogger(__name__)
 
 SINK_GROUP = "streaming-sink"
+SIGNALS_GROUP = "streaming-signals"
 BUFFER_BYTES = 256 * 1024 * 1024
 RECORD_BYTES = 1_024
 """What may wait for Kafka in memory, and what a record takes there beside its value: together about
@@ -24,6 +26,8 @@ RECORD_BYTES = 1_024
 CONNECT_MS = 3_000
 RETRY_S = 1.0
 _DELIVERY_TIMEOUT_MS = 3_600_000
+_MOST_KEYS = 10_000
+_AT_ONCE = 500
 
 Headers = list[tuple[str, bytes]]
 
@@ -33,7 +37,7 @@ def ensure_topics(bootstrap: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=CONNECT_MS)
     try:
         missing = {
-            name: {"num_partitions": parts, "replication_factor": -1}
+            name: {"num_partitions": parts, "replication_factor": -1, "configs": CONFIGS.get(name, {})}
             for name, parts in PARTITIONS.items()
             if name not in set(admin.list_topics())
         }
@@ -46,27 +50,24 @@ def ensure_topics(bootstrap: str) -> None:
         admin.close()
 
 
-def connect_consumer(bootstrap: str, **config: Any) -> KafkaConsumer:
-    """Return a consumer of the sink's group that commits only when told to."""
+def connect_consumer(bootstrap: str, group: str, **config: Any) -> KafkaConsumer:
+    """Return a consumer of ``group`` that commits only when told to."""
     return KafkaConsumer(
         bootstrap_servers=bootstrap,
         bootstrap_timeout_ms=CONNECT_MS,
-        group_id=SINK_GROUP,
+        group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        session_timeout_ms=10_000,
+        session_timeout_ms=6_000,
+        heartbeat_interval_ms=1_000,
         reconnect_backoff_max_ms=2_000,
         metrics_enabled=False,
         **config,
     )
 
 
-class _Record(NamedTuple):
-    future: Any  # kafka-python's future; None: not handed to a producer yet
-    topic: str
-    value: bytes
-    key: bytes | None
-    headers: Headers | None
+_Record = tuple[str, bytes, bytes | None, Headers | None]
+"""Topic, value, key and headers."""
 
 
 class Publisher:
@@ -76,14 +77,23 @@ class Publisher:
     made and all that is not acknowledged is sent again: at least once, never less. Connecting
     happens in a thread of its own, so that :meth:`publish` never waits for the network. The caller
     holds back while :attr:`full`. All methods are safe to call from any thread.
+
+    Attributes
+    ----------
+    published
+        How many records were taken.
     """
 
     def __init__(self, bootstrap: str, *, buffer_bytes: int = BUFFER_BYTES) -> None:
         self._bootstrap = bootstrap
         self._buffer_bytes = buffer_bytes
         self._lock = threading.RLock()
-        self._waiting: deque[_Record] = deque()
+        self._sent: deque[tuple[Any, _Record]] = deque()  # with kafka-python's future of each
+        self._unsent: deque[_Record] = deque()
         self._waiting_bytes = 0
+        self._settled = 0
+        self.published = 0
+        self._partitions: dict[tuple[str, bytes], int] = {}
         self._announced: Any = None
         self._answered = True
         self._producer: KafkaProducer | None = None
@@ -103,7 +113,14 @@ class Publisher:
         """How many records are not acknowledged."""
         with self._lock:
             self._settle()
-            return len(self._waiting)
+            return len(self._sent) + len(self._unsent)
+
+    @property
+    def settled(self) -> int:
+        """How many records are acknowledged: the first so many, because they are settled in order."""
+        with self._lock:
+            self._settle()
+            return self._settled
 
     @property
     def full(self) -> bool:
@@ -119,8 +136,14 @@ class Publisher:
     ) -> None:
         """Take one record; it will be in Kafka, or counted in :attr:`waiting`."""
         with self._lock:
-            self._waiting.append(self._hand_over(_Record(None, topic, value, key, headers)))
+            record = (topic, value, key, headers)
+            future = None if self._unsent else self._hand_over(record)
+            if future is None:
+                self._unsent.append(record)
+            else:
+                self._sent.append((future, record))
             self._waiting_bytes += len(value) + RECORD_BYTES
+            self.published += 1
             self._settle()
 
     def announce(self, topic: str, value: bytes, key: bytes) -> None:
@@ -128,7 +151,7 @@ class Publisher:
         with self._lock:
             self._answered = self._announced is None or self._announced.is_done
             if self._answered:
-                self._announced = self._hand_over(_Record(None, topic, value, key, None)).future
+                self._announced = self._hand_over((topic, value, key, None))
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is acknowledged; false when ``timeout_s`` passed before."""
@@ -149,26 +172,42 @@ class Publisher:
         if self._producer is not None:
             _close(self._producer)
 
-    def _hand_over(self, record: _Record) -> _Record:
+    def _hand_over(self, record: _Record) -> Any:
+        """Return the future of the record in the producer's hands; None where there is no producer now."""
         if self._producer is None or self._broken.is_set():
-            return record
+            return None
+        topic, value, key, headers = record
         try:
-            future = self._producer.send(record.topic, record.value, record.key, record.headers)
+            partition = None if key is None else self._partition(self._producer, topic, key)
+            return self._producer.send(topic, value, key, headers, partition)
         except KafkaError as error:
             self._give_up(error)
-            return record
-        return record._replace(future=future)
+            return None
+
+    def _partition(self, producer: KafkaProducer, topic: str, key: bytes) -> int:
+        """Return the key's partition as Kafka's own clients choose it; computed once, for it takes long."""
+        known = self._partitions.get((topic, key))
+        if known is None:
+            partitions = sorted(producer.partitions_for(topic))
+            known = partitions[(murmur2(key) & 0x7FFFFFFF) % len(partitions)]
+            if len(self._partitions) >= _MOST_KEYS:
+                self._partitions.clear()
+            self._partitions[topic, key] = known
+        return known
 
     def _settle(self) -> None:
         """Forget what is acknowledged, from the oldest on."""
-        while self._waiting:
-            future = self._waiting[0].future
-            if future is None or not future.is_done:
+        sent = self._sent
+        while sent:
+            future, record = sent[0]
+            if not future.is_done:
                 return
             if future.exception is not None:
                 self._give_up(future.exception)
                 return
-            self._waiting_bytes -= len(self._waiting.popleft().value) + RECORD_BYTES
+            sent.popleft()
+            self._waiting_bytes -= len(record[1]) + RECORD_BYTES
+            self._settled += 1
 
     def _give_up(self, error: BaseException) -> None:
         if not self._broken.is_set():
@@ -187,7 +226,7 @@ class Publisher:
                     "Kafka at %s does not answer (%r); %d records wait",
                     self._bootstrap,
                     error,
-                    len(self._waiting),
+                    len(self._sent) + len(self._unsent),
                 )
                 self._closing.wait(RETRY_S)
                 continue
@@ -198,11 +237,25 @@ class Publisher:
                 old, self._producer = self._producer, producer
                 self._announced = None
                 self._broken.clear()
-                self._waiting = deque(
-                    self._hand_over(record._replace(future=None)) for record in self._waiting
-                )
+                self._partitions.clear()
+                self._unsent.extendleft(record for _, record in reversed(self._sent))
+                self._sent.clear()
+            self._send_waiting()
             if old is not None:
                 _close(old)
+
+    def _send_waiting(self) -> None:
+        """Hand over what waits, some at a time: whoever publishes meanwhile is not held up."""
+        while True:
+            with self._lock:
+                for _ in range(min(_AT_ONCE, len(self._unsent))):
+                    future = self._hand_over(self._unsent[0])
+                    if future is None:
+                        return
+                    self._sent.append((future, self._unsent.popleft()))
+                if not self._unsent:
+                    return
+            time.sleep(0.001)
 
     def _connect(self) -> KafkaProducer:
         ensure_topics(self._bootstrap)
@@ -212,7 +265,7 @@ class Publisher:
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
-            linger_ms=25,
+            linger_ms=10,
             batch_size=64 * 1024,
             max_block_ms=5_000,
             delivery_timeout_ms=_DELIVERY_TIMEOUT_MS,

@@ -10,10 +10,13 @@ from typing import Any
 
 import orjson
 
-from cryptobot.market import Kline, Ticker, Trade
+from cryptobot.market import Kline, Ticker
 from cryptobot.market.instant import from_ms
 from cryptobot.storage.database import Document
 
+STREAM, REST = "stream", "rest"
+SOURCES = (STREAM, REST)
+"""Whence an event came: as it happened, or by REST to fill a hole."""
 _INT64 = 2**63
 
 
@@ -29,6 +32,8 @@ def wrap(frame: bytes, received_ms: int) -> bytes:
 def document(value: bytes) -> Document | None:
     """Return the document of a market message, or ``None`` for a candle that is still open.
 
+    Its ``source`` is ``"stream"``, or ``"rest"`` when the event was fetched to fill a hole.
+
     Raises
     ------
     BrokenMessageError
@@ -38,28 +43,34 @@ def document(value: bytes) -> Document | None:
         message = orjson.loads(value)
         event = message["data"]
         received = from_ms(message["received_at"])
+        source = message.get("source", STREAM)
         made = _READERS[event["e"]](event)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
         raise BrokenMessageError(f"{type(error).__name__}: {error}") from error
     if made is None:
         return None
+    if source not in SOURCES:
+        raise BrokenMessageError(f"source is {source!r}")
     made["received_at"] = received
-    for name, part in made.items():
-        _check(name, part)
+    made["source"] = source
     return made
 
 
 def _trade(event: dict[str, Any]) -> Document:
-    trade = Trade.from_stream(event)
+    """Read as ``Trade.from_stream`` does, without the object between: most messages are trades."""
+    symbol, trade_id = event["s"], int(event["t"])
+    price, quantity = float(event["p"]), float(event["q"])
+    if not (type(symbol) is str and 0 <= trade_id < _INT64 and isfinite(price) and isfinite(quantity)):
+        _check({"symbol": symbol, "trade_id": trade_id, "price": price, "quantity": quantity})
     return {
-        "_id": f"trade|{trade.symbol}|{trade.trade_id}",
+        "_id": f"trade|{symbol}|{trade_id}",
         "kind": "trade",
-        "symbol": trade.symbol,
-        "trade_id": trade.trade_id,
-        "price": trade.price,
-        "quantity": trade.quantity,
-        "buyer_is_maker": trade.buyer_is_maker,
-        "event_time": trade.event_time,
+        "symbol": symbol,
+        "trade_id": trade_id,
+        "price": price,
+        "quantity": quantity,
+        "buyer_is_maker": bool(event["m"]),
+        "event_time": from_ms(int(event["T"])),
     }
 
 
@@ -67,17 +78,19 @@ def _kline(event: dict[str, Any]) -> Document | None:
     if event["k"]["x"] is not True:
         return None
     kline = Kline.from_stream(event["k"])
-    return {
-        "_id": f"kline|{kline.key}",
-        "kind": "kline",
-        **asdict(kline),
-        "interval": kline.interval.value,
-    }
+    return _check(
+        {
+            "_id": f"kline|{kline.key}",
+            "kind": "kline",
+            **asdict(kline),
+            "interval": kline.interval.value,
+        }
+    )
 
 
 def _ticker(event: dict[str, Any]) -> Document:
     ticker = Ticker.from_stream(event)
-    return {"_id": f"ticker|{ticker.symbol}", "kind": "ticker", **asdict(ticker)}
+    return _check({"_id": f"ticker|{ticker.symbol}", "kind": "ticker", **asdict(ticker)})
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], Document | None]] = {
@@ -87,12 +100,14 @@ _READERS: dict[str, Callable[[dict[str, Any]], Document | None]] = {
 }
 
 
-def _check(name: str, part: object) -> None:
-    if isinstance(part, float):
-        sound = isfinite(part)
-    elif isinstance(part, int):
-        sound = 0 <= part < _INT64
-    else:
-        sound = isinstance(part, str | datetime)
-    if not sound:
-        raise BrokenMessageError(f"{name} is {part!r}")
+def _check(made: Document) -> Document:
+    for name, part in made.items():
+        if isinstance(part, float):
+            sound = isfinite(part)
+        elif isinstance(part, int):
+            sound = 0 <= part < _INT64
+        else:
+            sound = isinstance(part, str | datetime)
+        if not sound:
+            raise BrokenMessageError(f"{name} is {part!r}")
+    return made

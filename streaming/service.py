@@ -1,4 +1,4 @@
-"""What both stream services share: log, stop by signal, and heartbeat."""
+"""What the stream services share: log, stop by signal, heartbeat, and metrics."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import orjson
@@ -22,6 +23,7 @@ from cryptobot.settings import Settings
 from cryptobot.storage import health
 from cryptobot.storage.database import connect
 from streaming.broker import Publisher
+from streaming.metrics import Tally, counted, measured, serve
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,12 @@ def start_logging() -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # our own lines tell when Kafka is away
+    quiet_kafka()
+
+
+def quiet_kafka() -> None:
+    """Silence the client's own lines: ours tell when Kafka is away."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def stop_on_signals() -> threading.Event:
@@ -46,22 +53,31 @@ def stop_on_signals() -> threading.Event:
 
 @dataclass(slots=True)
 class Pulse:
-    """How a service is, as its heartbeat tells it; the service updates it as it goes."""
+    """How a service is, as its heartbeat and its metrics tell it; the service updates it as it goes."""
 
-    messages: int = 0
-    stored: int = 0
-    """Documents that were new; only the sink has them."""
-    dead_letters: int = 0
-    reconnects: int = 0
-    last_event_at: datetime | None = None
+    messages: int = counted("Messages taken.")
+    bytes: int = counted("Bytes of the messages taken.")
+    stored: int = counted("Documents that were new; only the sink has them.")
+    dead_letters: int = counted("Messages that became dead letters.")
+    reconnects: int = counted("Connections that broke and were opened again.")
+    lag: int | None = measured("Messages in the topics that are not taken yet; only consumers have them.")
+    last_event_at: datetime | None = measured("When the last message was taken.")  # noqa: RUF009 - a field
     problem: str | None = None
 
 
 class Heartbeat(threading.Thread):
-    """Tells every five seconds, on Kafka and in ``service_health``, that a service lives."""
+    """Tells every five seconds, on Kafka and in ``service_health``, that a service lives.
+
+    While it beats, the same figures and the ``tallies`` are served to Prometheus.
+    """
 
     def __init__(
-        self, service: str, settings: Settings, publisher: Publisher, sample: Callable[[], Pulse]
+        self,
+        service: str,
+        settings: Settings,
+        publisher: Publisher,
+        sample: Callable[[], Pulse],
+        tallies: Sequence[Tally] = (),
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.instance = f"{os.getpid()}@{socket.gethostname()}"
@@ -71,17 +87,25 @@ class Heartbeat(threading.Thread):
         self._sample = sample
         self._ending = threading.Event()
         self._stored = True
+        self._metrics = partial(serve, settings.metrics_port, service, sample, tallies)
 
     def run(self) -> None:
         """Beat until :meth:`end`."""
-        beats, counted = 0, 0
+        withdraw_metrics = self._metrics()
+        try:
+            self._beat_on()
+        finally:
+            withdraw_metrics()
+
+    def _beat_on(self) -> None:
+        beats, logged = 0, 0
         while True:
             pulse = self._sample()
             self._beat(pulse)
             beats += 1
             if beats % LOG_EVERY_BEATS == 0:
-                rate = (pulse.messages - counted) / (LOG_EVERY_BEATS * health.REPORT_EVERY_SECONDS)
-                counted = pulse.messages
+                rate = (pulse.messages - logged) / (LOG_EVERY_BEATS * health.REPORT_EVERY_SECONDS)
+                logged = pulse.messages
                 log.info(
                     "%d messages, %.1f/s in the last minute, %d stored, %d dead letters, %d reconnects%s",
                     pulse.messages,

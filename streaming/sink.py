@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
-from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
@@ -19,20 +18,20 @@ from cryptobot.settings import Settings, settings
 from cryptobot.storage import live
 from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import Document, connect
-from streaming.broker import Publisher, connect_consumer
-from streaming.documents import BrokenMessageError, document
+from streaming.broker import Publisher
+from streaming.documents import STREAM, BrokenMessageError, document
+from streaming.letters import LETTER_BYTES, REPLAYED
+from streaming.metrics import BATCH_S, LATENCY_S, Tally
+from streaming.partitions import Partitions
 from streaming.service import Heartbeat, Pulse, start_logging, stop_on_signals
 
 log = logging.getLogger(__name__)
 
 BATCH = 5_000
-BATCH_WAIT_MS = 100
-BATCH_BYTES = 64 * 1024
-"""A fetch is answered when this much is there, or after the wait: few wake-ups when little happens."""
 WRITE_S = 4.0
 """A write that takes longer is tried again: the stop must not wait for a MongoDB that is away."""
-LETTER_BYTES = 512 * 1024
-"""A dead letter must fit where its original only just did; its offset leads to the whole."""
+POLL_MS = 200
+LAG_S = 1.0
 RETRY_S = 1.0
 
 
@@ -49,6 +48,12 @@ class Sink:
         self._stop = stop
         self._database = connect(settings)
         self.state = Pulse()
+        self.latency = Tally(
+            "latency_seconds",
+            "From a trade's or ticker's time until it is stored.",
+            LATENCY_S,
+        )
+        self.batch_seconds = Tally("batch_seconds", "How long the write of one batch took.", BATCH_S)
 
     def run(self) -> None:
         """Consume until the stop; Kafka or MongoDB away is waited out."""
@@ -56,39 +61,33 @@ class Sink:
             try:
                 with pymongo.timeout(WRITE_S):
                     ensure_collections(self._database)
-                consumer = self._subscribe()
+                partitions = Partitions(self._settings.kafka_bootstrap, BATCH)
             except (KafkaError, PyMongoError) as error:
                 self._wait(f"cannot start: {error!r}")
                 continue
             try:
-                self._consume(consumer)
+                self._consume(partitions)
             except KafkaError as error:
                 self.state.reconnects += 1
                 self._wait(f"Kafka at {self._settings.kafka_bootstrap}: {error!r}")
             finally:
-                consumer.close(autocommit=False, timeout_ms=2_000)
+                partitions.close(timeout_ms=2_000)
 
-    def _subscribe(self) -> KafkaConsumer:
-        consumer = connect_consumer(
-            self._settings.kafka_bootstrap,
-            max_poll_records=BATCH,
-            fetch_min_bytes=BATCH_BYTES,
-            fetch_max_wait_ms=BATCH_WAIT_MS,
-        )
-        consumer.subscribe(topics.MARKET)
-        return consumer
-
-    def _consume(self, consumer: KafkaConsumer) -> None:
+    def _consume(self, partitions: Partitions) -> None:
+        looked = 0.0
         while not self._stop.is_set():
-            polled = consumer.poll(timeout_ms=500)
-            records = [record for part in polled.values() for record in part]
-            if not records:
-                continue
-            if not self.save(records):
-                return
-            self.state.messages += len(records)
-            self.state.last_event_at = datetime.now(UTC)
-            consumer.commit(timeout_ms=5_000)
+            polled = partitions.poll(POLL_MS)
+            if polled:
+                records = [record for part in polled.values() for record in part]
+                if not self.save(records):
+                    return
+                partitions.saved(polled)
+                self.state.messages += len(records)
+                self.state.bytes += sum(map(_value_size, records))
+                self.state.last_event_at = datetime.now(UTC)
+            if time.monotonic() > looked + LAG_S:
+                looked = time.monotonic()
+                self.state.lag = partitions.lag()
 
     def save(self, records: Sequence[Any]) -> bool:
         """Make a batch safe; false when the stop came before MongoDB was back."""
@@ -109,6 +108,7 @@ class Sink:
         latest = list(tickers.values())
         while True:
             try:
+                began = time.monotonic()
                 refused = self._write(kept, latest)
                 break
             except PyMongoError as error:
@@ -116,6 +116,8 @@ class Sink:
                 if self._stop.is_set():
                     return False
         self.state.problem = None
+        self.batch_seconds.observe((time.monotonic() - began,))
+        self._observe_latency(kept, latest)
         for record, reason in refused:
             self._bury(record, reason)
         return self._dead_letters_safe()
@@ -131,6 +133,14 @@ class Sink:
             (latest[at][1], reason) for at, reason in replaced.refused
         ]
 
+    def _observe_latency(self, kept: list[tuple[Document, Any]], latest: list[tuple[Document, Any]]) -> None:
+        now = datetime.now(UTC)
+        self.latency.observe(
+            (now - made["event_time"]).total_seconds()
+            for made, _ in (*kept, *latest)
+            if made["kind"] != "kline" and made["source"] == STREAM
+        )
+
     def _bury(self, record: Any, reason: str) -> None:
         self.state.dead_letters += 1
         self._publisher.publish(
@@ -142,6 +152,7 @@ class Sink:
                 ("topic", record.topic.encode()),
                 ("partition", str(record.partition).encode()),
                 ("offset", str(record.offset).encode()),
+                *(header for header in record.headers if header[0] == REPLAYED),
             ],
         )
 
@@ -160,6 +171,10 @@ class Sink:
         self._stop.wait(RETRY_S)
 
 
+def _value_size(record: Any) -> int:
+    return record.serialized_value_size  # type: ignore[no-any-return]
+
+
 def main() -> None:
     """Start a sink (``cryptobot-sink``); several share the work by partitions."""
     start_logging()
@@ -167,7 +182,7 @@ def main() -> None:
     config = settings()
     publisher = Publisher(config.kafka_bootstrap)
     sink = Sink(config, publisher, stop)
-    heartbeat = Heartbeat("sink", config, publisher, lambda: sink.state)
+    heartbeat = Heartbeat("sink", config, publisher, lambda: sink.state, (sink.latency, sink.batch_seconds))
     heartbeat.start()
     started = time.monotonic()
     log.info("writing %s from Kafka at %s", ", ".join(topics.MARKET), config.kafka_bootstrap)

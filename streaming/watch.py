@@ -1,4 +1,4 @@
-"""What Airflow asks of the live path: is it alive, is it fresh, is it behind?
+"""What Airflow asks of the live path: does it arrive, is it alive, fresh, whole, and not behind?
 
 The functions on messages are for ``AwaitMessageSensor(apply_function="streaming.watch.<name>")``: the
 triggerer calls them with each message (confluent-kafka's) until one returns something. They are in
@@ -8,26 +8,39 @@ this package because the triggerer cannot import from the folder of the DAGs.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
-from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import OffsetSpec
-from kafka.errors import RetriableError
+from kafka.errors import KafkaError
 from pymongo.database import Database
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from cryptobot.market.topics import MARKET
 from cryptobot.settings import Settings
-from cryptobot.storage import health, live
+from cryptobot.storage import health, live, live_holes
 from cryptobot.storage.database import Document
-from streaming.broker import SINK_GROUP
+from streaming.kafka_watch import CONSUMERS, consumer_lag, dead_letters_since
 
-SERVICES = ("producer", "sink")
-WINDOW = timedelta(minutes=5)
+SERVICES = ("producer", "sink", "signals", "notifier")
+WINDOW = timedelta(minutes=15)
+"""How far back missing trades are looked for."""
 EVENT_AGE_S = 60.0
 """A symbol without a ticker for so long is stale; the exchange sends one a second."""
+LATE_AFTER = timedelta(seconds=60)
+"""A consumer that has not handled what came so long ago is behind."""
+LETTERS_SHOWN_FOR = timedelta(minutes=3)
+"""How long a dead letter counts as new, at least; otherwise since the last look."""
+REPAIRED_WITHIN = timedelta(minutes=5)
+"""What is still missing so long after it should have come is not being repaired."""
+
+DAEMON_IS_SILENT = "daemon_is_silent"
+KAFKA_IS_AWAY = "kafka_is_away"
+CONSUMERS_ARE_BEHIND = "consumers_are_behind"
+DEAD_LETTERS_ARRIVED = "dead_letters_arrived"
+EVENTS_ARE_OLD = "events_are_old"
+TRADES_ARE_MISSING = "trades_are_missing"
+GAPS_STAY_OPEN = "gaps_stay_open"
 
 
 class Message(Protocol):
@@ -60,79 +73,112 @@ def fresh_heartbeat(message: Message, service: str, max_age_s: float = 30.0) -> 
     return beat
 
 
-@retry(
-    retry=retry_if_exception_type(RetriableError),
-    stop=stop_after_delay(15),
-    wait=wait_fixed(0.5),
-    reraise=True,
-)
-def consumer_lag(settings: Settings) -> dict[str, Any]:
-    """Return how many messages the sinks have yet to write: ``total``, and ``topics`` by name.
+@dataclass
+class Found:
+    """What a look at the live path found: sentences about what is wrong, by check, and the figures."""
 
-    A partition that no sink has committed counts from its oldest message. Raises ``KafkaError``
-    when Kafka does not answer, or is not ready within 15 s of its start.
-    """
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, bootstrap_timeout_ms=10_000)
-    try:
-        partitions = [
-            TopicPartition(topic["name"], part["partition_index"])
-            for topic in admin.describe_topics(list(MARKET))
-            for part in topic["partitions"]
-        ]
-        ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-        starts = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-        committed = admin.list_group_offsets([SINK_GROUP])[SINK_GROUP]
-    finally:
-        admin.close()
-    behind = dict.fromkeys(MARKET, 0)
-    for partition, end in ends.items():
-        done = committed[partition].offset if partition in committed else -1
-        behind[partition.topic] += max(0, end.offset - max(done, starts[partition].offset))
-    return {"group": SINK_GROUP, "total": sum(behind.values()), "topics": behind}
+    findings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
-def stream_health(settings: Settings, database: Database[Document]) -> dict[str, Any]:
-    """Return how the live path is, as an object of plain JSON values.
+def look(settings: Settings, database: Database[Document], last_look: datetime | None = None) -> Found:
+    """Look at the live path by Kafka and MongoDB; the figures are plain JSON values.
 
-    ``healthy`` and its ``problems`` in words; ``services``: the heartbeat of each daemon;
-    ``event_age_s`` by symbol; ``trades``: count and missing ids of the last five minutes by
-    symbol; ``newest_candles`` by ``SYMBOL|interval``; ``open_gaps``.
+    ``services``: the heartbeats of each daemon; ``lag`` by group; ``dead_letters``: how many are new;
+    ``event_age_s`` by symbol; ``trades``: span and missing ids of the last minutes by symbol;
+    ``newest_candles`` by ``SYMBOL|interval``; ``open_gaps``.
     """
     now = datetime.now(UTC)
-    problems = []
+    found = Found()
+    _services(database, found)
+    _kafka(settings, found, now, min(last_look or now, now - LETTERS_SHOWN_FOR))
+    _events(settings, database, found, now)
+    _holes(settings, database, found, now)
+    return found
+
+
+def _services(database: Database[Document], found: Found) -> None:
     services = {}
     for service in SERVICES:
         alive = health.live_instances(database, service)
-        services[service] = [_plain(record) for record in alive]
-        if not alive:
-            problems.append(f"no {service} reports; start one (make status)")
-        problems += [
+        services[service] = [dict(orjson.loads(orjson.dumps(record))) for record in alive]
+        problems = [
             f"{record['_id']}: {record['detail'].get('problem') or 'Kafka is away'}"
             for record in alive
             if record["state"] != "healthy"
         ]
+        if not alive:
+            problems = [f"no {service} reports; look at make status, then make logs SERVICE={service}"]
+        if problems:
+            found.findings[DAEMON_IS_SILENT] += problems
+    found.detail["services"] = services
+
+
+def _kafka(settings: Settings, found: Found, now: datetime, letters_since: datetime) -> None:
+    try:
+        lags = {
+            group: consumer_lag(settings, group, topics, before=now - LATE_AFTER)
+            for group, topics in CONSUMERS.items()
+        }
+        letters = dead_letters_since(settings, letters_since)
+    except KafkaError as error:
+        found.findings[KAFKA_IS_AWAY].append(
+            f"Kafka at {settings.kafka_bootstrap} does not answer ({type(error).__name__}); "
+            "look at make status, then make logs SERVICE=kafka"
+        )
+        return
+    found.detail |= {"lag": lags, "dead_letters": letters}
+    for group, lag in lags.items():
+        if lag["late"]:
+            found.findings[CONSUMERS_ARE_BEHIND].append(
+                f"{group} is {lag['total']} messages behind, {lag['late']} of them older than "
+                f"{LATE_AFTER.seconds} s; if it does not shrink, start another instance"
+            )
+    if letters:
+        found.findings[DEAD_LETTERS_ARRIVED].append(
+            f"{letters} messages were put aside since {letters_since:%H:%M:%S} UTC; "
+            "see why with cryptobot-dead-letters list"
+        )
+
+
+def _events(settings: Settings, database: Database[Document], found: Found, now: datetime) -> None:
     tickers = live.newest_tickers(database, settings.symbols)
     ages = {symbol: (now - seen).total_seconds() for symbol, seen in tickers.items()}
-    for symbol in settings.symbols:
-        if symbol not in ages:
-            problems.append(f"{symbol}: no event was ever stored")
-        elif ages[symbol] > EVENT_AGE_S:
-            problems.append(f"{symbol}: the newest event is {ages[symbol]:.0f} s old")
+    old = [
+        f"{symbol}: the newest event is {ages[symbol]:.0f} s old"
+        if symbol in ages
+        else f"{symbol}: no event was ever stored"
+        for symbol in settings.symbols
+        if ages.get(symbol, EVENT_AGE_S + 1) > EVENT_AGE_S
+    ]
+    if old:
+        found.findings[EVENTS_ARE_OLD] += old
     candles = live.newest_klines(database, settings.symbols, settings.intervals)
-    return {
-        "healthy": not problems,
-        "problems": problems,
-        "checked_at": now.isoformat(),
-        "services": services,
+    found.detail |= {
         "event_age_s": ages,
-        "trades": {
-            symbol: {"count": found["count"], "missing": live.missing_trades(database, symbol, found)}
-            for symbol, found in live.trades_since(database, now - WINDOW).items()
-        },
         "newest_candles": {key: opened.isoformat() for key, opened in candles.items()},
-        "open_gaps": live.open_gaps(database),
     }
 
 
-def _plain(record: Document) -> dict[str, Any]:
-    return dict(orjson.loads(orjson.dumps(record)))
+def _holes(settings: Settings, database: Database[Document], found: Found, now: datetime) -> None:
+    trades = {}
+    for symbol in settings.symbols:
+        window = live_holes.trade_window(database, symbol, WINDOW, now - REPAIRED_WITHIN)
+        if window is None:
+            continue
+        holes = live_holes.missing_trades(database, window)
+        missing = sum(hole.size for hole in holes)
+        trades[symbol] = {"first_id": window.first_id, "last_id": window.last_id, "missing": missing}
+        if missing:
+            found.findings[TRADES_ARE_MISSING].append(
+                f"{symbol}: {missing} trades between the ids {holes[0].first_id} and {holes[-1].last_id} "
+                "are missing and were not repaired; look at the DAG live_gaps"
+            )
+    gaps = live_holes.open_gaps(database)
+    stale = [gap for gap in gaps if live_holes.opened_at(gap) < now - REPAIRED_WITHIN]
+    if stale:
+        found.findings[GAPS_STAY_OPEN].append(
+            f"{len(stale)} recorded holes are open for more than {REPAIRED_WITHIN.seconds // 60} minutes, "
+            f"the oldest is {stale[0]['_id']}; look at the DAG live_gaps"
+        )
+    found.detail |= {"trades": trades, "open_gaps": len(gaps)}

@@ -23,8 +23,11 @@ with DAG(
         """Hold each pair's newest challenger against its champion, and record why either serves."""
         from cryptobot.serving.promotion import promote_challengers
 
+        settings = product_settings()
         with product_database() as database:
-            decisions = promote_challengers(database, product_settings().symbols)
+            decisions = promote_challengers(
+                database, settings.symbols, timedelta(days=settings.model_max_age_days)
+            )
         outlet_events[CHAMPIONS].extra = {"decisions": decisions}
         return decisions
 

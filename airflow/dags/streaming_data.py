@@ -1,61 +1,76 @@
 """Watches the daemons that carry the live feed through Kafka into `streaming_data`.
 
-Airflow moves no message. Every five minutes the Kafka provider's sensors wait, deferred, for a
-fresh heartbeat of each daemon; then lag, age and counts are judged and the newest documents are
-validated. A daemon that is silent turns the run red and raises an alert.
+Airflow moves no message. Every 90 seconds the Kafka provider's sensors wait, all at once and in the
+triggerer, for an event on each topic of the market and a heartbeat of each daemon. Then `health` looks at
+consumer lag, dead letters, the age of events and missing trades, records the state in `service_health`
+(`live_feed`) and raises one alert for one outage, resolved when all is well again. **Findings** are
+skipped when there is nothing to find; one that is red says what is wrong and where to look. A feed that
+is healthy is announced every five minutes, and its newest documents validated. What is missing for more
+than a minute is filled by the DAG `live_gaps`.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.providers.apache.kafka.sensors.kafka import AwaitMessageSensor
-from airflow.sdk import DAG, CronTriggerTimetable, chain, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG, DeltaTriggerTimetable, TaskGroup, TriggerRule, chain, task
 
-from cryptobot.market import topics
+from cryptobot.storage.live_health import LOOKED_AT_EVERY
+from pipeline import live
 from pipeline.assets import QUALITY_REPORT, STREAMING_DATA, VALIDATED_STREAMING_DATA
-from pipeline.connections import KAFKA, product_database, product_settings
+from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
 from pipeline.quality import judged
 
-SILENCE_LIMIT = timedelta(minutes=2)
-
 with DAG(
     "streaming_data",
-    schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
+    schedule=DeltaTriggerTimetable(LOOKED_AT_EVERY),
     doc_md=__doc__,
     **dag_defaults("live", deadline=timedelta(minutes=10)),
 ):
-    heartbeats = [
-        AwaitMessageSensor(
-            task_id=f"{service}_heartbeat",
-            kafka_config_id=KAFKA,
-            topics=[topics.HEARTBEAT],
-            apply_function="streaming.watch.fresh_heartbeat",
-            apply_function_kwargs={"service": service, "max_age_s": 30},
-            poll_interval=0.1,
-            commit_offset=False,
-            timeout=SILENCE_LIMIT.total_seconds(),
-            execution_timeout=SILENCE_LIMIT,
-            retries=0,
+    sensors = [*map(live.receives, live.TOPICS), *map(live.beats, live.DAEMONS)]
+
+    @task.branch(trigger_rule=TriggerRule.ALL_DONE, retries=0, execution_timeout=timedelta(minutes=2))
+    def health(*, ti) -> list[str]:
+        """Judge the live path, record its state, raise or resolve its alert; choose what follows."""
+        from datetime import UTC, datetime
+
+        from cryptobot.decisions.operational import recovered, unhealthy
+        from cryptobot.storage.live_health import live_feed, record_live_feed
+        from streaming.watch import look
+
+        states = ti.get_task_states(
+            dag_id=ti.dag_id, task_ids=[sensor.task_id for sensor in sensors], run_ids=[ti.run_id]
         )
-        for service in ("producer", "sink")
-    ]
-
-    @task(outlets=[STREAMING_DATA], retries=0)
-    def health(*, outlet_events) -> dict:
-        """Judge consumer lag, the age of the newest event and the gaps; fail when unhealthy."""
-        from streaming.watch import stream_health
-
+        findings = {name: list(told) for name, told in live.silent(states.get(ti.run_id, {})).items()}
         with product_database() as database:
-            found = stream_health(product_settings(), database)
-        if not found["healthy"]:
-            raise AirflowFailException(f"The live feed is unhealthy: {'; '.join(found['problems'])}")
-        outlet_events[STREAMING_DATA].extra = found
-        return found
+            last = live_feed(database)
+            found = look(product_settings(), database, last["seen_at"] if last else None)
+            for name, told in found.findings.items():
+                findings[name] = [*findings.get(name, []), *told]
+            record = record_live_feed(database, findings, found.detail, datetime.now(UTC))
+            if findings:
+                unhealthy(database, [sentence for told in findings.values() for sentence in told])
+            else:
+                recovered(database)
+        ti.xcom_push("findings", findings)
+        ti.xcom_push("detail", found.detail)
+        for name, told in findings.items():
+            print(f"{name}: {'; '.join(told)}")
+        if findings:
+            return [f"findings.{name}" for name in findings]
+        return ["announce"] if record["announce"] else []
 
-    @task(inlets=[STREAMING_DATA], outlets=[VALIDATED_STREAMING_DATA, QUALITY_REPORT])
+    @task(outlets=[STREAMING_DATA])
+    def announce(*, outlet_events, ti) -> None:
+        """Announce that live data arrive, whole and in time, with the figures."""
+        outlet_events[STREAMING_DATA].extra = ti.xcom_pull(task_ids="health", key="detail")
+
+    @task(
+        inlets=[STREAMING_DATA],
+        outlets=[VALIDATED_STREAMING_DATA, QUALITY_REPORT],
+        on_failure_callback=None,  # the checks raise their alert themselves, once until they pass
+    )
     def checkpoint(*, outlet_events) -> None:
         """Validate the newest live documents; block on a critical failure."""
         from expectations.checkpoint import run_streaming_checkpoint
@@ -65,5 +80,8 @@ with DAG(
         for asset in (VALIDATED_STREAMING_DATA, QUALITY_REPORT):
             outlet_events[asset].extra = outcome
 
-    # One after the other: the topic has one partition, which only one sensor of a group can read.
-    chain(*heartbeats, health(), checkpoint())
+    judgement = health()
+    with TaskGroup("findings", tooltip="What is wrong: red when it is, skipped when not"):
+        findings = [live.finding(name) for name in live.FINDINGS]
+    sensors >> judgement >> findings
+    chain(judgement, announce(), checkpoint())

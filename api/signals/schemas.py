@@ -34,6 +34,12 @@ class Signal(BaseModel):
     in_sample: bool = Field(False, description="True: the model was trained on this candle; hindsight")
     created_at: datetime
     source: str = Field(examples=["batch", "live"])
+    profiles: dict[str, SignalName] | None = Field(
+        None,
+        description="The signal under each risk profile; of live signals",
+        examples=[{"conservative": "hold", "balanced": "buy", "aggressive": "buy"}],
+    )
+    late: bool = Field(False, description="True: the candle was repaired after a newer one had closed")
 
 
 class Alert(BaseModel):

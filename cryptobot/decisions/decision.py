@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from cryptobot.decisions.risk import PROFILES, RiskProfile
+from cryptobot.decisions.risk import PROFILES, ProfileName, RiskProfile
 from cryptobot.learning.signal import CLASSES, signals
 from cryptobot.serving.bundle import Bundle
 
@@ -43,11 +43,28 @@ def decide(bundle: Bundle, rows: npt.NDArray[np.floating], profile: RiskProfile 
     """
     probabilities = bundle.predict(rows)
     called = signals(probabilities, profile.thresholds(bundle.manifest.thresholds))
-    return [
-        Decision(
-            signal=CLASSES[index],
-            probabilities=dict(zip(CLASSES, map(float, row), strict=True)),
-            confidence=float(row[index]),
-        )
-        for index, row in zip(called, probabilities, strict=True)
-    ]
+    return [_decision(index, row) for index, row in zip(called, probabilities, strict=True)]
+
+
+def decide_every_way(
+    bundle: Bundle, row: npt.NDArray[np.floating]
+) -> tuple[Decision, dict[ProfileName, str]]:
+    """Return the balanced decision for one row ``(1, features)``, and the signal under each risk profile.
+
+    The row is scored once. Raises ``ValueError`` where a feature is missing.
+    """
+    probabilities = bundle.predict(row)
+    called = {
+        name: int(signals(probabilities, profile.thresholds(bundle.manifest.thresholds))[0])
+        for name, profile in PROFILES.items()
+    }
+    decision = _decision(called["balanced"], probabilities[0])
+    return decision, {name: CLASSES[index] for name, index in called.items()}
+
+
+def _decision(index: int, probabilities: npt.NDArray[np.floating]) -> Decision:
+    return Decision(
+        signal=CLASSES[index],
+        probabilities=dict(zip(CLASSES, map(float, probabilities), strict=True)),
+        confidence=float(probabilities[index]),
+    )

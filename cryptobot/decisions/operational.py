@@ -1,49 +1,63 @@
-"""Alerts about the product itself: a task that failed, a run that is late, data that is stale."""
+"""Alerts about the product itself: failed and late runs, stale or bad data, an unhealthy live feed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from pymongo.database import Database
 
+from cryptobot.alert_settings import AlertRules
+from cryptobot.decisions.alerts import Alert, raise_alert, resolve
 from cryptobot.market.instant import to_ms
 from cryptobot.settings import settings
-from cryptobot.storage.collections import ALERTS
 from cryptobot.storage.database import Document, connect
 
-Severity = Literal["info", "warning", "critical"]
 _CAUSE_LIMIT = 1_000
+_PROBLEMS_LISTED = 20
+PIPELINE = "pipeline"
 STALE_DATA = "stale_data"
+QUALITY_FAILURE = "quality_failure"
+LIVE_FEED = "live_feed"
 
 
 def pipeline_failure(
     database: Database[Document], *, dag_id: str, task_id: str, run_id: str, cause: str
-) -> None:
-    """Record that a task has failed after its last retry; once per task and run."""
-    _alert(
-        database,
+) -> bool:
+    """Raise an alert that a task has failed after its last retry; once per task and run."""
+    now = datetime.now(UTC)
+    alert = Alert(
+        kind=PIPELINE,
         key=f"pipeline|{dag_id}|{task_id}|{run_id}",
         severity="critical",
+        symbol=None,
         title=f"{dag_id}.{task_id} failed",
         message=f"Run {run_id} of {dag_id} failed at {task_id}: {cause[:_CAUSE_LIMIT]}",
+        at=now,
+        details={"dag": dag_id, "task": task_id, "run": run_id},
     )
+    return _raise(database, alert, now)
 
 
 async def deadline_missed(**event: Any) -> None:
-    """Record that a run is later than its DAG's deadline; called by Airflow's triggerer."""
+    """Raise an alert that a run is later than its DAG's deadline; called by Airflow's triggerer."""
     run = event.get("context", {}).get("dag_run", {})
     dag_id, run_id = run.get("dag_id", "unknown"), run.get("dag_run_id", run.get("run_id", "unknown"))
+    now = datetime.now(UTC)
+    alert = Alert(
+        kind=PIPELINE,
+        key=f"deadline|{dag_id}|{run_id}",
+        severity="warning",
+        symbol=None,
+        title=f"{dag_id} is late",
+        message=f"Run {run_id} of {dag_id} has not finished by its deadline; look at it in Airflow",
+        at=now,
+        details={"dag": dag_id, "run": run_id},
+    )
     database = connect(settings())
     try:
-        _alert(
-            database,
-            key=f"deadline|{dag_id}|{run_id}",
-            severity="warning",
-            title=f"{dag_id} is late",
-            message=f"Run {run_id} of {dag_id} has not finished by its deadline; look at it in Airflow",
-        )
+        _raise(database, alert, now)
     finally:
         database.client.close()
 
@@ -54,49 +68,78 @@ def stale_data(database: Database[Document], checked: Iterable[Document]) -> lis
     ``checked`` are documents of ``freshness``. An asset that stays overdue keeps its one alert; each
     further time that it becomes overdue makes another. Returns the overdue assets.
     """
-    overdue = [asset for asset in checked if asset["stale_since"]]
-    keys = [f"{STALE_DATA}|{asset['_id']}|{to_ms(asset['stale_since'])}" for asset in overdue]
-    for key, asset in zip(keys, overdue, strict=True):
-        _alert(
-            database,
-            key=key,
+    now = datetime.now(UTC)
+    overdue = {
+        f"{STALE_DATA}|{asset['_id']}|{to_ms(asset['stale_since'])}": asset
+        for asset in checked
+        if asset["stale_since"]
+    }
+    resolve(database, now, kind=STALE_DATA, still=list(overdue))
+    for key, asset in overdue.items():
+        name = asset["_id"]
+        alert = Alert(
             kind=STALE_DATA,
+            key=key,
             severity="warning",
-            title=f"{asset['_id']} is stale" if asset["newest"] else f"{asset['_id']} was never made",
-            message=f"{asset['_id']}: {asset['why']}. Look at the DAG {asset['dag']} in Airflow",
-            asset=asset["_id"],
-            resolved_at=None,
+            symbol=None,
+            title=f"{name} is stale" if asset["newest"] else f"{name} was never made",
+            message=f"{name}: {asset['why']}. Look at the DAG {asset['dag']} in Airflow",
+            at=asset["stale_since"],
+            details={"asset": name, "dag": asset["dag"]},
+            state=f"{STALE_DATA}|{name}",
         )
-    database[ALERTS].update_many(
-        {"kind": STALE_DATA, "resolved_at": None, "_id": {"$nin": keys}},
-        {"$set": {"resolved_at": datetime.now(UTC)}},
-    )
-    return [asset["_id"] for asset in overdue]
+        _raise(database, alert, now)
+    return [asset["_id"] for asset in overdue.values()]
 
 
-def _alert(
-    database: Database[Document],
-    *,
-    key: str,
-    severity: Severity,
-    title: str,
-    message: str,
-    kind: str = "pipeline",
-    **more: Any,
-) -> None:
-    database[ALERTS].update_one(
-        {"_id": key},
-        {
-            "$setOnInsert": {
-                "kind": kind,
-                "severity": severity,
-                "symbol": None,
-                "title": title,
-                "message": message,
-                "created_at": datetime.now(UTC),
-                "acknowledged_at": None,
-                **more,
-            }
-        },
-        upsert=True,
+def quality_failed(
+    database: Database[Document], *, suite: str, partition: str, found: str, report: str
+) -> bool:
+    """Raise an alert that data failed a critical expectation: one a suite and partition until it passes."""
+    now = datetime.now(UTC)
+    state = f"{QUALITY_FAILURE}|{suite}|{partition}"
+    alert = Alert(
+        kind=QUALITY_FAILURE,
+        key=f"{state}|{to_ms(now)}",
+        severity="critical",
+        symbol=None,
+        title=f"The checks of {suite} failed",
+        message=f"{suite}, {partition}: {found[:_CAUSE_LIMIT]}. See {report}",
+        at=now,
+        details={"suite": suite, "partition": partition, "report": report},
+        state=state,
     )
+    return _raise(database, alert, now)
+
+
+def quality_passed(database: Database[Document], *, suite: str, partition: str) -> int:
+    """Resolve the alert of a suite and partition that holds now; return how many there were."""
+    return resolve(database, datetime.now(UTC), open_state=f"{QUALITY_FAILURE}|{suite}|{partition}")
+
+
+def unhealthy(database: Database[Document], problems: Sequence[str]) -> bool:
+    """Raise an alert that the live feed is not healthy; the one stays open until :func:`recovered`."""
+    now = datetime.now(UTC)
+    alert = Alert(
+        kind=LIVE_FEED,
+        key=f"{LIVE_FEED}|{to_ms(now)}",
+        severity="critical",
+        symbol=None,
+        title="The live feed is not healthy",
+        message="; ".join(problems)[:_CAUSE_LIMIT],
+        at=now,
+        details={"problems": [each[:_CAUSE_LIMIT] for each in problems[:_PROBLEMS_LISTED]]},
+        state=LIVE_FEED,
+    )
+    return _raise(database, alert, now)
+
+
+def recovered(database: Database[Document]) -> int:
+    """Resolve the alert of :func:`unhealthy`; return how many there were."""
+    return resolve(database, datetime.now(UTC), open_state=LIVE_FEED)
+
+
+def _raise(database: Database[Document], alert: Alert, now: datetime) -> bool:
+    """Raise the alert unless its rule is switched off (``CRYPTOBOT_ALERT_RULES``)."""
+    rules: AlertRules = settings().alert_rules
+    return getattr(rules, alert.kind).enabled and raise_alert(database, alert, now)

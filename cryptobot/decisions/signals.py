@@ -15,7 +15,7 @@ from cryptobot.serving.bundle import Bundle, open_bundle
 from cryptobot.serving.manifest import Manifest
 from cryptobot.settings import Settings
 from cryptobot.storage.database import Document
-from cryptobot.storage.signals import add_signals, last_feature_rows
+from cryptobot.storage.signals import add_signals, last_feature_rows, live_open_times
 
 CANDLES = 500
 """As many as a chart shows."""
@@ -34,7 +34,10 @@ def champion_bundles(database: Database[Document], settings: Settings) -> list[B
 def score_latest(
     database: Database[Document], bundles: Iterable[Bundle], candles: int = CANDLES
 ) -> list[Document]:
-    """Return the signals of each model's last ``candles`` candles; rows with a gap are left out."""
+    """Return the signals of each model's last ``candles`` candles.
+
+    Rows with a gap are left out, and candles of which the same model has given a live signal.
+    """
     documents: list[Document] = []
     now = datetime.now(UTC)
     for bundle in bundles:
@@ -43,7 +46,14 @@ def score_latest(
         stored = last_feature_rows(
             database, manifest.symbol, manifest.interval, manifest.feature_set.version, candles
         )
-        complete = [row for row in stored if all(row["values"].get(name) is not None for name in names)]
+        if not stored:
+            continue
+        said = live_open_times(database, manifest.symbol, manifest.version, stored[0]["open_time"])
+        complete = [
+            row
+            for row in stored
+            if row["open_time"] not in said and all(row["values"].get(name) is not None for name in names)
+        ]
         if not complete:
             continue
         rows = np.array([[row["values"][name] for name in names] for row in complete], dtype=np.float32)
@@ -57,7 +67,7 @@ def score_latest(
 def signal_document(
     manifest: Manifest, candle: Document, decision: Decision, *, source: str, created_at: datetime
 ) -> Document:
-    """Return the document of ``signals``: one for each candle and model version.
+    """Return the document of ``signals`` as batch keeps it: one for each candle and model version.
 
     ``in_sample`` marks a candle of the model's training window: said with hindsight, it proves nothing.
     """

@@ -41,7 +41,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 AggTrade = dict[str, Any]
-_ENDPOINT = "/api/v3/aggTrades"
+ENDPOINT = "/api/v3/aggTrades"
 
 
 def agg_trades(
@@ -64,7 +64,7 @@ def agg_trades(
         first_id = asked.get("fromId", 0)
         params: dict[str, str | int] = {"symbol": symbol, "limit": PAGE, **asked}
         try:
-            rows: list[AggTrade] = exchange.get(_ENDPOINT, params, lambda rows: _check(rows, first_id))
+            rows: list[AggTrade] = exchange.get(ENDPOINT, params, lambda rows: check_page(rows, first_id))
         except ExchangeError as error:
             raise TradesUnavailableError(symbol, start.isoformat(), end.isoformat(), error) from error
         return rows
@@ -101,7 +101,7 @@ def to_batch(symbol: str, rows: list[AggTrade]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
-def _check(rows: Any, first_id: int) -> None:
+def check_page(rows: Any, first_id: int = 0) -> None:
     """Refuse what is not a list of aggregate trades, complete from ``first_id`` on."""
     if not isinstance(rows, list):
         raise MalformedAnswerError(f"not a list of trades: {rows!r:.200}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from cryptobot.market.instant import from_ms, to_ms
@@ -58,6 +58,20 @@ class Interval(StrEnum):
             year, month = divmod(opened.year * 12 + opened.month, 12)
             return to_ms(opened.replace(year=year, month=month + 1))
         return open_ms + self.milliseconds
+
+    def place(self, open_ms: int) -> int:
+        """Return which candle of the grid opens at ``open_ms``, counted so that places rise by one."""
+        if self is Interval.MONTH_1:
+            opened = from_ms(open_ms)
+            return opened.year * 12 + opened.month - 1
+        return (open_ms - (_MONDAY_MS if self is Interval.WEEK_1 else 0)) // self.milliseconds
+
+    def opening(self, place: int) -> int:
+        """Return the open time, in ms, of the candle at ``place``, as :meth:`place` counts them."""
+        if self is Interval.MONTH_1:
+            year, month = divmod(place, 12)
+            return to_ms(datetime(year, month + 1, 1, tzinfo=UTC))
+        return place * self.milliseconds + (_MONDAY_MS if self is Interval.WEEK_1 else 0)
 
     def candles_between(self, start_ms: int, end_ms: int) -> int:
         """Return how many candles open on the grid in ``[start_ms, end_ms)``."""

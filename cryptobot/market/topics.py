@@ -27,3 +27,6 @@ PARTITIONS = {
     DEAD_LETTER: 1,
 }
 """Every topic with its number of partitions."""
+
+CONFIGS = {DEAD_LETTER: {"retention.ms": str(7 * 86_400_000)}}
+"""What of a topic is not as the broker has it: someone must find the time to look at dead letters."""

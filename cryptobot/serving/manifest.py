@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -73,6 +73,13 @@ class Manifest(_Part):
     reasons: tuple[str, ...]
     golden_rows: tuple[GoldenRow, ...] = Field(min_length=1)
     members: tuple[Member, ...] = ()
+
+    def expires_at(self, max_age: timedelta) -> datetime:
+        """Return the end of the model's use: so long after the newest candle that it was trained on.
+
+        The same in a replay of the past as live, because both times are the market's.
+        """
+        return self.window.end + max_age
 
     def document(self) -> dict[str, Any]:
         """Return the manifest as a document for MongoDB (dates stay dates)."""

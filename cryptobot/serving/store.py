@@ -53,6 +53,8 @@ class ChampionStore:
 
     Parameters
     ----------
+    service
+        As what the process is known in ``service_health``; ``None`` where it reports by itself.
     on_load
         Called with symbol, version and outcome (``loaded`` or ``refused``) after each attempt.
     """
@@ -61,22 +63,22 @@ class ChampionStore:
         self,
         database: Database[dict[str, Any]],
         settings: Settings,
-        service: str,
+        service: str | None,
         on_load: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
-        self._service = service
         self._instance = f"{os.getpid()}@{socket.gethostname()}"
         self._on_load = on_load or (lambda symbol, version, outcome: None)
         self._champions: dict[str, Champion] = {}
         self._refused: set[str] = set()
         self._ending = threading.Event()
         self._changed = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._follow, name="champions", daemon=True),
-            threading.Thread(target=self._report, name="health", daemon=True),
-        ]
+        self._threads = [threading.Thread(target=self._follow, name="champions", daemon=True)]
+        if service is not None:
+            self._threads.append(
+                threading.Thread(target=self._report, args=(service,), name="health", daemon=True)
+            )
 
     def champion(self, symbol: str) -> Champion | None:
         """Return what serves ``symbol`` at this moment; keep it for the whole request."""
@@ -91,13 +93,16 @@ class ChampionStore:
         for thread in self._threads:
             thread.start()
 
-    def close(self) -> None:
-        """Stop both threads and take this instance off the record; the database stays open."""
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Stop following and take this instance off the record; the database stays open.
+
+        A thread that waits for MongoDB longer than its share of ``timeout_s`` is left behind.
+        """
         self._ending.set()
         self._changed.set()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(timeout=5)
+                thread.join(timeout=timeout_s / len(self._threads))
 
     def _follow(self) -> None:
         away = False
@@ -160,19 +165,19 @@ class ChampionStore:
         self._on_load(symbol, version, "loaded")
         return True
 
-    def _report(self) -> None:
+    def _report(self, service: str) -> None:
         """Report at once after a swap, and every five seconds; MongoDB's absence ends neither."""
         while not self._ending.is_set():
             self._changed.clear()
             try:
-                forget_unseen(self._database, self._service)
+                forget_unseen(self._database, service)
                 detail = {"models": self.versions(), "pid": os.getpid()}
-                report_health(self._database, self._service, self._instance, "healthy", detail)
+                report_health(self._database, service, self._instance, "healthy", detail)
             except PyMongoError as error:
                 log.warning("health cannot be reported: %s", error)
             self._changed.wait(REPORT_EVERY_SECONDS)
         try:
-            withdraw_health(self._database, self._service, self._instance)
+            withdraw_health(self._database, service, self._instance)
         except PyMongoError as error:
             log.warning("health record stays behind: %s", error)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -16,6 +16,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from cryptobot.market import kline_id
 from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.storage.collections import HISTORICAL_DATA, STREAMING_DATA
 from cryptobot.storage.database import Document
@@ -93,6 +94,18 @@ def last_candles(
         for name, wanted in _sources(symbol, interval, opened)
     )
     return list(_merge(recorded, live, descending=True))[:count][::-1]
+
+
+def find_candles(
+    database: Database[Document], symbol: str, interval: str, opened: Sequence[int]
+) -> list[Document]:
+    """Return those closed candles that open at the times ``opened`` (ms), in rising order."""
+    keys = [kline_id(symbol, interval, open_ms) for open_ms in opened]
+    recorded, live = (
+        database[name].find({"_id": {"$in": wanted}}, _PROJECTION).sort("open_time", DESCENDING).to_list()
+        for name, wanted in ((HISTORICAL_DATA, keys), (STREAMING_DATA, [f"kline|{key}" for key in keys]))
+    )
+    return list(_merge(recorded, live, descending=True))[::-1]
 
 
 def last_open_time(database: Database[Document], symbol: str, interval: str) -> datetime | None:

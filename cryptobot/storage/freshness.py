@@ -61,6 +61,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     Expectation("reconciliation", "reconciliation", _DAILY),
     Expectation("streaming_data", "streaming_data", _MINUTES_15),
     Expectation("validated_streaming_data", "streaming_data", _MINUTES_15),
+    Expectation("live_gaps", "live_gaps", _MINUTES_15),
     Expectation("quality_report", "streaming_data", _MINUTES_15),
     Expectation("features", "features", _HOUR, "validated_historical_data"),
     Expectation("models", "models", _HOURS_3, "features", signal_interval=True),

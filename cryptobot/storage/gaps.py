@@ -109,6 +109,7 @@ def _recorded(database: Database[Document], span: Span) -> list[Hole]:
     touching = {
         "symbol": span.symbol,
         "interval": span.interval.value,
+        "kind": {"$exists": False},
         "state": {"$ne": REPAIRED},
         "from": {"$lte": span.end},
         "to": {"$gte": span.start},

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from pymongo import InsertOne, ReplaceOne
+from pymongo import ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from cryptobot.storage.collections import GAPS, STREAMING_DATA
+from cryptobot.storage.collections import STREAMING_DATA
 from cryptobot.storage.database import Document
 
 DUPLICATE_KEY = 11000
@@ -41,38 +40,40 @@ def insert_new(database: Database[Document], documents: Sequence[Document]) -> W
     Returns once a majority holds the documents. Raises ``PyMongoError`` when that is not known:
     call again with the same documents.
     """
-    return _write(database, [InsertOne(document) for document in documents])
+    if not documents:
+        return Written(0)
+    try:
+        result = database[STREAMING_DATA].insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        return _outcome(error)
+    return Written(len(result.inserted_ids))
 
 
 def keep_latest(database: Database[Document], tickers: Iterable[Document]) -> Written:
     """Replace each ticker unless the stored one was received later; raises as :func:`insert_new`."""
-    return _write(
-        database,
-        [
-            ReplaceOne(
-                {"_id": ticker["_id"], "received_at": {"$lte": ticker["received_at"]}}, ticker, upsert=True
-            )
-            for ticker in tickers
-        ],
-    )
-
-
-def _write(
-    database: Database[Document], operations: Sequence[InsertOne[Document] | ReplaceOne[Document]]
-) -> Written:
+    operations = [
+        ReplaceOne(
+            {"_id": ticker["_id"], "received_at": {"$lte": ticker["received_at"]}}, ticker, upsert=True
+        )
+        for ticker in tickers
+    ]
     if not operations:
         return Written(0)
     try:
-        result = database[STREAMING_DATA].bulk_write(operations, ordered=False)
+        database[STREAMING_DATA].bulk_write(operations, ordered=False)
     except BulkWriteError as error:
-        outcome = error.details or {}
-        faults = [fault for fault in outcome["writeErrors"] if fault["code"] != DUPLICATE_KEY]
-        if outcome["writeConcernErrors"] or any(fault["code"] not in REFUSALS for fault in faults):
-            raise  # of the server's state, such as a change of the primary
-        return Written(
-            int(outcome["nInserted"]), [(int(fault["index"]), str(fault["errmsg"])) for fault in faults]
-        )
-    return Written(result.inserted_count)
+        return _outcome(error)
+    return Written(0)
+
+
+def _outcome(error: BulkWriteError) -> Written:
+    outcome = error.details or {}
+    faults = [fault for fault in outcome["writeErrors"] if fault["code"] != DUPLICATE_KEY]
+    if outcome["writeConcernErrors"] or any(fault["code"] not in REFUSALS for fault in faults):
+        raise error  # of the server's state, such as a change of the primary
+    return Written(
+        int(outcome["nInserted"]), [(int(fault["index"]), str(fault["errmsg"])) for fault in faults]
+    )
 
 
 def newest_tickers(database: Database[Document], symbols: Iterable[str]) -> dict[str, datetime]:
@@ -82,37 +83,6 @@ def newest_tickers(database: Database[Document], symbols: Iterable[str]) -> dict
         ticker["symbol"]: ticker["received_at"]
         for ticker in database[STREAMING_DATA].find({"_id": {"$in": keys}}, {"symbol": 1, "received_at": 1})
     }
-
-
-def trades_since(database: Database[Document], since: datetime) -> dict[str, dict[str, int]]:
-    """Return per symbol the trades received from ``since`` on: ``count``, ``first_id``, ``last_id``."""
-    groups: list[dict[str, Any]] = [
-        {"$match": {"kind": "trade", "received_at": {"$gte": since}}},
-        {
-            "$group": {
-                "_id": "$symbol",
-                "count": {"$sum": 1},
-                "first_id": {"$min": "$trade_id"},
-                "last_id": {"$max": "$trade_id"},
-            }
-        },
-    ]
-    return {group.pop("_id"): group for group in database[STREAMING_DATA].aggregate(groups)}
-
-
-def missing_trades(database: Database[Document], symbol: str, found: dict[str, int]) -> int:
-    """Return how many ids between the first and last of :func:`trades_since` are not stored.
-
-    Ids rise by one, so that a window without loss is seen from its own count; otherwise those
-    that were stored at another time are counted as well.
-    """
-    span = found["last_id"] - found["first_id"] + 1
-    if span == found["count"]:
-        return 0
-    between = {"$gte": found["first_id"], "$lte": found["last_id"]}
-    return span - database[STREAMING_DATA].count_documents(
-        {"kind": "trade", "symbol": symbol, "trade_id": between}
-    )
 
 
 def newest_klines(
@@ -128,8 +98,3 @@ def newest_klines(
             if newest is not None:
                 found[f"{symbol}|{interval}"] = newest["open_time"]
     return found
-
-
-def open_gaps(database: Database[Document]) -> int:
-    """Return how many recorded holes are not repaired."""
-    return database[GAPS].count_documents({"state": "open"})

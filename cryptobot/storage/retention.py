@@ -95,6 +95,13 @@ def rules(settings: Settings) -> list[Rule]:
         Rule("corrections", CORRECTIONS, settings.retention_corrections, ("found_at",)),
         Rule("reconciliations", RECONCILIATIONS, settings.retention_reconciliations, ("checked_at",)),
         Rule("alerts", ALERTS, settings.retention_alerts, ("acknowledged_at", "resolved_at")),
+        Rule(
+            "alerts of candles",
+            ALERTS,
+            settings.retention_alerts,
+            ("created_at",),
+            {"details.open_time": {"$type": "date"}},
+        ),
         Rule("health of instances", SERVICE_HEALTH, settings.retention_service_health, ("seen_at",)),
     ]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
@@ -19,6 +20,36 @@ def add_signals(database: Database[Document], signals: Iterable[Document]) -> in
     if not updates:
         return 0
     return database[SIGNALS].bulk_write(updates, ordered=False).upserted_count
+
+
+def keep_first(database: Database[Document], signals: Sequence[Document]) -> list[Document]:
+    """Store the signals that are not there yet, by ``_id``; return each as it is stored, in their order.
+
+    Returns once a majority holds them. Raises ``PyMongoError`` when that is not known: call again with
+    the same signals.
+    """
+    if not signals:
+        return []
+    updates = [UpdateOne({"_id": signal["_id"]}, {"$setOnInsert": signal}, upsert=True) for signal in signals]
+    new = database[SIGNALS].bulk_write(updates, ordered=False).upserted_ids or {}
+    before = [signal["_id"] for index, signal in enumerate(signals) if index not in new]
+    stored = (
+        {found["_id"]: found for found in database[SIGNALS].find({"_id": {"$in": before}})} if before else {}
+    )
+    return [stored.get(signal["_id"], signal) for signal in signals]
+
+
+def live_open_times(
+    database: Database[Document], symbol: str, version: str, since: datetime
+) -> set[datetime]:
+    """Return the open times, from ``since`` on, of which a model has given a live signal."""
+    given = {
+        "symbol": symbol,
+        "open_time": {"$gte": since},
+        "model_version": version,
+        "source": "live",
+    }
+    return {signal["open_time"] for signal in database[SIGNALS].find(given, {"open_time": 1})}
 
 
 def last_feature_rows(

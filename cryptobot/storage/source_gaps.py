@@ -60,6 +60,7 @@ def now_answered(
         "state": {"$in": [OPEN, ABSENT]},
         "symbol": {"$in": list(symbols)},
         "interval": {"$exists": True},
+        "kind": {"$exists": False},
         "from": {"$gte": until - ASKED_AGAIN_FOR, "$lt": until},
     }
     answered, silent = [], []

@@ -64,6 +64,18 @@ STREAMING_DATA: Validator = _holds(
     {"kind": {"enum": ["kline", "trade", "ticker"]}, "symbol": _STRING, "received_at": _DATE}
 )
 
+STREAM_POSITIONS: Validator = _holds(
+    {
+        "kind": {"enum": ["trade", "kline"]},
+        "symbol": _STRING,
+        "exchange": _STRING,
+        "position": {"bsonType": ["int", "long"]},
+        "event_time": _DATE,
+        "updated_at": _DATE,
+    },
+    interval=_STRING,
+)
+
 GAPS: Validator = {
     **_holds(
         {
@@ -112,3 +124,30 @@ FEATURES: Validator = _holds(
 JOB_REPORTS: Validator = _holds({"job": _STRING}, rows=_COUNT, started_at=_DATE, finished_at=_DATE)
 
 EXCHANGE_INFO: Validator = _holds({"status": _STRING, "filters": {"bsonType": "object"}, "fetched_at": _DATE})
+
+ALERTS: Validator = _holds(
+    {
+        "kind": _STRING,
+        "severity": {"enum": ["info", "warning", "critical"]},
+        "symbol": {"bsonType": ["string", "null"]},
+        "title": _STRING,
+        "message": _STRING,
+        "created_at": _DATE,
+        "acknowledged_at": {"bsonType": ["date", "null"]},
+    },
+    at=_DATE,
+    details={"bsonType": "object"},
+    resolved_at={"bsonType": ["date", "null"]},
+    open_state=_STRING,
+    delivered={"bsonType": "bool"},
+    deliveries={
+        "bsonType": "object",
+        "additionalProperties": {
+            "bsonType": "object",
+            "required": ["state", "attempts", "at"],
+            "properties": {"state": {"enum": ["pending", "sent", "failed"]}, "attempts": _COUNT, "at": _DATE},
+        },
+    },
+)
+
+ALERT_COOLDOWNS: Validator = _holds({"until": _DATE, "alert": _STRING})

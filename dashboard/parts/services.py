@@ -13,6 +13,8 @@ from dashboard import wording
 
 SILENT_SECONDS = 15
 """A service that has not reported for this long counts as silent."""
+MISSED_REPORTS = 4
+"""The same for one that says how seldom it reports (``reports_every_s``), in its reports."""
 
 
 def health(services: Iterable[dict[str, Any]], now: datetime) -> list[html.Span]:
@@ -20,11 +22,14 @@ def health(services: Iterable[dict[str, Any]], now: datetime) -> list[html.Span]
 
     Instances that fell silent while others of their service report are past processes and not counted.
     """
-    ages: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    seen: dict[str, list[tuple[bool, float]]] = defaultdict(list)
+    limits: dict[str, float] = {}
     for service in services:
+        name, every = service["service"], service.get("detail", {}).get("reports_every_s", 0)
         age = wording.seconds_since(service["seen_at"], now)
-        ages[service["service"]].append((service["state"] == "healthy", age))
-    return [_entry(name, instances) for name, instances in sorted(ages.items())]
+        seen[name].append((service["state"] == "healthy", age))
+        limits[name] = max(SILENT_SECONDS, MISSED_REPORTS * every)
+    return [_entry(name, instances, limits[name]) for name, instances in sorted(seen.items())]
 
 
 def quality(results: Iterable[dict[str, Any]]) -> list[html.A]:
@@ -42,8 +47,8 @@ def quality(results: Iterable[dict[str, Any]]) -> list[html.A]:
     ]
 
 
-def _entry(name: str, instances: list[tuple[bool, float]]) -> html.Span:
-    reporting = [healthy for healthy, age in instances if age <= SILENT_SECONDS]
+def _entry(name: str, instances: list[tuple[bool, float]], silent_s: float) -> html.Span:
+    reporting = [healthy for healthy, age in instances if age <= silent_s]
     if not reporting:
         silent = wording.age(min(age for _, age in instances))
         return html.Span(f"✕ {name} silent for {silent}", className="service bad")

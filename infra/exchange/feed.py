@@ -10,8 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
+from cryptobot.market import Interval
 from infra.exchange import events, statistics
-from infra.exchange.bars import MINUTE_MS, Bars, bucket_open
+from infra.exchange.bars import EMPTY, MINUTE_MS, Bars, bucket_open
 from infra.exchange.faults import Faults
 from infra.exchange.present import Present
 from infra.exchange.recent import Recent
@@ -21,6 +22,7 @@ from infra.exchange.subscription import Stream
 _TICK_SECONDS = 0.01
 _KLINE_SECONDS = 2.0
 _SECOND = 1.0
+_SECOND_MS = 1_000
 _BLOCK = 2_048
 """Trades are rendered so many at a time."""
 
@@ -54,6 +56,7 @@ class Feed:
         self._faults = faults
         self._listeners: dict[Stream, set[Listener]] = defaultdict(set)
         self._blocks: Recent[tuple[Stream, int, int], Lines] = Recent(16)
+        self._bars: dict[str, tuple[int, int, Bars]] = {}
 
     @property
     def now_ms(self) -> int:
@@ -102,16 +105,30 @@ class Feed:
                 self._push(streams, now_ms, pushes)
 
     def _happened(self, symbol: str, streams: list[Stream], since_ms: int, now_ms: int) -> None:
-        """Send the trades and closed candles of ``(since_ms, now_ms]``."""
-        at = since_ms + 1
+        """Send the trades of ``(since_ms, now_ms]`` and the candles that ended in ``[since_ms, now_ms)``."""
+        at = since_ms
+        by_second = any(stream.interval is Interval.SECOND_1 for stream in streams)
         while at <= now_ms:
-            bar = self._present.bar_at(symbol, at)
+            bar = self._bar(symbol, at)
             last = int(bar.close_ms[0]) if len(bar) else at - at % MINUTE_MS + MINUTE_MS - 1
+            if by_second:
+                last = min(last, at - at % _SECOND_MS + _SECOND_MS - 1)
             if len(bar) and bar.trades[0]:
-                self._send_trades(streams, int(bar.open_ms[0]), at, min(last, now_ms))
+                first = max(at, since_ms + 1)
+                self._send_trades(streams, int(bar.open_ms[0]), first, min(last, now_ms))
             if last < now_ms:
                 self._send_closed(streams, last)
             at = last + 1
+
+    def _bar(self, symbol: str, at_ms: int) -> Bars:
+        """Return the finest candle that holds ``at_ms``; most often the one of the tick before."""
+        first, last, held = self._bars.get(symbol, (0, -1, EMPTY))
+        if first <= at_ms <= last:
+            return held
+        bar = self._present.bar_at(symbol, at_ms)
+        if len(bar):
+            self._bars[symbol] = int(bar.open_ms[0]), int(bar.close_ms[0]), bar
+        return bar
 
     def _send_trades(self, streams: list[Stream], open_ms: int, first_ms: int, last_ms: int) -> None:
         for stream in streams:

@@ -19,7 +19,7 @@ from infra.exchange.bars import DAY_MS, HOUR_MS, MINUTE_MS, Bars, aggregate, con
 from infra.exchange.instruments import Instrument
 from infra.exchange.recent import Recent
 from infra.exchange.synthetic_day import Profile, make_day
-from infra.exchange.walk import Walk
+from infra.exchange.walk import Common, Walk
 
 FIRST_DAY = date(2017, 8, 17).toordinal() - date(1970, 1, 1).toordinal()
 _COMMON = "MARKET"
@@ -44,10 +44,11 @@ class SyntheticMarket:
     ) -> None:
         self._seed = seed
         self._profiles = {symbol: _PROFILES.get(symbol, _OTHER) for symbol in symbols}
+        common = Common.drawn(self._rng(_COMMON, 0, _WALK))
         self._walks = {
             symbol: Walk(
                 generator=partial(self._rng, symbol),
-                common=self._rng(_COMMON, 0, _WALK),
+                common=common,
                 first_day=FIRST_DAY,
                 price=profile.price,
                 volatility=profile.daily_volatility,

@@ -37,6 +37,22 @@ class Level:
     activity: float
 
 
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all symbols share: each day's mood, the regime of its volatility, and its shock."""
+
+    mood: Floats
+    regime: Floats
+    shock: Floats
+
+    @classmethod
+    def drawn(cls, generator: np.random.Generator) -> Common:
+        """Draw all days."""
+        mood = _slow(generator.standard_normal(_DAYS))
+        regime = _REGIMES[_regimes(generator.random(_DAYS))]
+        return cls(mood, regime, generator.standard_normal(_DAYS))
+
+
 class Walk:
     """The days of one symbol, made from their generators as far as someone asks."""
 
@@ -44,7 +60,7 @@ class Walk:
         self,
         *,
         generator: Callable[[int, int], np.random.Generator],
-        common: np.random.Generator,
+        common: Common,
         first_day: int,
         price: float,
         volatility: float,
@@ -55,12 +71,10 @@ class Walk:
         self._first = first_day
         self._strength = signal_strength
         self.season = _season()
-        own, shared = generator(0, _WALK), common
-        mood = 0.75 * _slow(shared.standard_normal(_DAYS)) + 0.5 * _slow(own.standard_normal(_DAYS))
-        self._volatility = volatility * np.exp(0.3 * mood) * _REGIMES[_regimes(shared.random(_DAYS))]
-        self._shocks = LOADING * shared.standard_normal(_DAYS) + np.sqrt(
-            1 - LOADING**2
-        ) * own.standard_normal(_DAYS)
+        own = generator(0, _WALK)
+        mood = 0.75 * common.mood + 0.5 * _slow(own.standard_normal(_DAYS))
+        self._volatility = volatility * np.exp(0.3 * mood) * common.regime
+        self._shocks = LOADING * common.shock + np.sqrt(1 - LOADING**2) * own.standard_normal(_DAYS)
         self._activity = np.exp(0.5 * mood + 0.15 * own.standard_normal(_DAYS))
         counts = np.maximum(trades * self._activity / self._activity.mean(), 13 * MINUTES).astype(np.int64)
         self._trades = np.concatenate(([1], 1 + np.cumsum(counts)))

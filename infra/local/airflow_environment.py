@@ -15,6 +15,10 @@ from infra.local.layout import Layout
 
 DAGS = ROOT / "airflow" / "dags"
 
+WATCHED = ("trades", "klines", "tickers", "producer", "sink", "signals", "notifier")
+"""Topics and daemons that sensors wait for at the same time: each by a consumer group, and so by a
+connection, of its own."""
+
 
 def variables(settings: Settings, layout: Layout, secrets: Mapping[str, str]) -> dict[str, str]:
     """Return the ``AIRFLOW_*`` variables of all four components and of the tasks they run."""
@@ -73,18 +77,26 @@ def connections(settings: Settings) -> dict[str, str]:
     described: dict[str, dict[str, object]] = {
         "SPARK_DEFAULT": {"conn_type": "spark", "host": "local[*]"},
         "MONGO_DEFAULT": _mongo(settings.mongo_uri.get_secret_value(), settings.mongo_database),
-        "KAFKA_DEFAULT": {
-            "conn_type": "kafka",
-            "extra": {
-                "bootstrap.servers": settings.kafka_bootstrap,
-                "group.id": "airflow",
-                # A sensor asks for what comes now, and leaves no trace: it watches, it does not consume.
-                "auto.offset.reset": "latest",
-                "enable.auto.commit": False,
-            },
+        "KAFKA_DEFAULT": _kafka(settings.kafka_bootstrap, "airflow"),
+        **{
+            f"KAFKA_WATCH_{watched.upper()}": _kafka(settings.kafka_bootstrap, f"airflow-{watched}")
+            for watched in WATCHED
         },
     }
     return {f"AIRFLOW_CONN_{name}": json.dumps(value) for name, value in described.items()}
+
+
+def _kafka(bootstrap: str, group: str) -> dict[str, object]:
+    return {
+        "conn_type": "kafka",
+        "extra": {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            # A sensor asks for what comes now, and leaves no trace: it watches, it does not consume.
+            "auto.offset.reset": "latest",
+            "enable.auto.commit": False,
+        },
+    }
 
 
 def _mongo(uri: str, database: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.jars import KAFKA, KAFKA_LOGGING
@@ -29,11 +30,17 @@ Configuration:
 """
 
 
-def configure(folder: Path, port: int, controller_port: int) -> Path:
+def configure(
+    folder: Path, port: int, controller_port: int, proxied: Mapping[str, tuple[int, int]] | None = None
+) -> Path:
     """Write the broker's properties below ``folder`` and format its storage; return the file.
 
-    Idempotent: storage that was formatted before is left as it is.
+    ``proxied`` names further listeners, each with its port and the port at which its clients are told
+    to connect: a proxy's. Idempotent: storage that was formatted before is left as it is.
     """
+    proxied = {name.upper(): ports for name, ports in (proxied or {}).items()}
+    listening = {"PLAINTEXT": port, **{name: own for name, (own, _) in proxied.items()}}
+    advertised = {"PLAINTEXT": port, **{name: told for name, (_, told) in proxied.items()}}
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data"
     properties = folder / "server.properties"
@@ -43,10 +50,12 @@ def configure(folder: Path, port: int, controller_port: int) -> Path:
                 "process.roles=broker,controller",
                 "node.id=1",
                 f"controller.quorum.voters=1@127.0.0.1:{controller_port}",
-                f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-                f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}",
+                f"listeners={_addresses(listening | {'CONTROLLER': controller_port})}",
+                f"advertised.listeners={_addresses(advertised)}",
                 "controller.listener.names=CONTROLLER",
-                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+                "inter.broker.listener.name=PLAINTEXT",
+                "listener.security.protocol.map="
+                + ",".join(f"{name}:PLAINTEXT" for name in ("CONTROLLER", *listening)),
                 f"log.dirs={data}",
                 "num.partitions=3",
                 "offsets.topic.replication.factor=1",
@@ -77,6 +86,10 @@ def configure(folder: Path, port: int, controller_port: int) -> Path:
 def command(folder: Path) -> list[str]:
     """Return the command line of the broker that :func:`configure` prepared in ``folder``."""
     return [*_java(folder), "kafka.Kafka", str(folder / "server.properties")]
+
+
+def _addresses(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
 
 
 def _java(folder: Path) -> list[str]:

@@ -16,6 +16,9 @@ from infra.local.layout import Layout
 _BIN = Path(sys.executable).parent
 STORES = frozenset({"mongod", "kafka", "postgres"})
 """What the other services write to, and which therefore stops last."""
+DAEMONS = ("producer", "sink", "signals", "notifier")
+METRICS_PORT = 9101
+"""Where the first daemon serves its metrics, unless the settings name another port; the others follow."""
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
 
@@ -48,13 +51,10 @@ def declare(settings: Settings, layout: Layout) -> list[Service]:
     exchange = [_exchange(settings)] if settings.exchange == "offline" else []
     stores = _names(database, broker)
     product = [
-        Service(
-            "producer",
-            (str(_BIN / "cryptobot-producer"),),
-            health.reports(settings, "producer"),
-            needs=(*stores, *_names(exchange)),
-        ),
-        Service("sink", (str(_BIN / "cryptobot-sink"),), health.reports(settings, "sink"), needs=stores),
+        _daemon(settings, "producer", (*stores, *_names(exchange))),
+        _daemon(settings, "sink", stores),
+        _daemon(settings, "signals", stores),
+        _daemon(settings, "notifier", stores),
         Service(
             "api",
             (str(_BIN / "cryptobot-api"),),
@@ -75,6 +75,17 @@ def declare(settings: Settings, layout: Layout) -> list[Service]:
 
 def _names(*services: list[Service]) -> tuple[str, ...]:
     return tuple(service.name for declared in services for service in declared)
+
+
+def _daemon(settings: Settings, name: str, needs: tuple[str, ...]) -> Service:
+    port = (settings.metrics_port or METRICS_PORT) + DAEMONS.index(name)
+    return Service(
+        name,
+        (str(_BIN / f"cryptobot-{name}"),),
+        health.reports(settings, name),
+        needs=needs,
+        environment={"CRYPTOBOT_METRICS_PORT": str(port)},
+    )
 
 
 def _mongod(settings: Settings, layout: Layout) -> list[Service]:

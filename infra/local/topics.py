@@ -6,7 +6,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
-from cryptobot.market.topics import PARTITIONS
+from cryptobot.market.topics import CONFIGS, PARTITIONS
 from cryptobot.settings import settings
 
 _TIMEOUT_MS = 2_000
@@ -19,7 +19,12 @@ def create(bootstrap: str) -> None:
     )
     try:
         if missing := set(PARTITIONS) - set(admin.list_topics()):
-            admin.create_topics([NewTopic(name, PARTITIONS[name], 1) for name in sorted(missing)])
+            admin.create_topics(
+                [
+                    NewTopic(name, PARTITIONS[name], 1, topic_configs=CONFIGS.get(name))
+                    for name in sorted(missing)
+                ]
+            )
     except TopicAlreadyExistsError:
         return  # another process was faster
     finally:

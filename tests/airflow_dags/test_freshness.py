@@ -75,7 +75,11 @@ def test_what_nobody_refreshed_is_told_once_and_resolved_when_it_is_fresh(check:
         assert list(overdue) == ["exchange_info"]
         assert "its DAG exchange_info is paused" in overdue["exchange_info"]
     (alert,) = product["alerts"].find()
-    assert (alert["kind"], alert["asset"], alert["resolved_at"]) == ("stale_data", "exchange_info", None)
+    assert (alert["kind"], alert["details"]["asset"], alert["resolved_at"]) == (
+        "stale_data",
+        "exchange_info",
+        None,
+    )
     assert check({}) == {}
     assert product["alerts"].find_one()["resolved_at"] is not None
     states = {state["_id"]: state["state"] for state in product["freshness"].find()}

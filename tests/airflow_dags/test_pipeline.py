@@ -12,9 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pymongo.database import Database
 
 from cryptobot.settings import ROOT
 
+Db = Database[dict[str, Any]]
 API = "http://api.example"
 
 
@@ -44,7 +46,10 @@ def outcome(worst: str | None, rows: int = 10) -> SimpleNamespace:
     )
     return SimpleNamespace(
         run_id="run-1",
+        suite="historical_data",
         collection="historical_data",
+        start=datetime(2025, 10, 29, tzinfo=UTC),
+        end=datetime(2025, 10, 30, tzinfo=UTC),
         rows=rows,
         worst_severity=worst,
         blocking=worst == "critical",
@@ -108,7 +113,7 @@ def test_an_event_tells_what_was_done_to_which_candles() -> None:
     }
 
 
-def test_a_critical_failure_stops_the_pipeline_and_says_where_to_look() -> None:
+def test_a_critical_failure_stops_the_pipeline_and_says_where_to_look(product: Db) -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
     from pipeline.quality import judged
@@ -120,8 +125,25 @@ def test_a_critical_failure_stops_the_pipeline_and_says_where_to_look() -> None:
         judged([outcome(None), outcome("critical")])
 
 
+def test_a_critical_failure_raises_one_alert_until_the_partition_passes(product: Db) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from pipeline.quality import judged
+
+    for _ in range(2):
+        with pytest.raises(AirflowFailException):
+            judged([outcome("critical")])
+    (alert,) = product["alerts"].find()
+    assert (alert["kind"], alert["severity"], alert["resolved_at"]) == ("quality_failure", "critical", None)
+    assert alert["details"]["partition"] == "2025-10-29 00:00 to 2025-10-30 00:00"
+    assert ROW in alert["message"]
+    assert f"{API}/quality/validations/x.html" in alert["message"]
+    judged([outcome("warning")])
+    assert product["alerts"].find_one()["resolved_at"] is not None
+
+
 @pytest.mark.parametrize(("worst", "told"), [([None, None], None), (["info", "warning"], "warning")])
-def test_a_warning_passes_and_is_told(worst: list[str | None], told: str | None) -> None:
+def test_a_warning_passes_and_is_told(worst: list[str | None], told: str | None, product: Db) -> None:
     from pipeline.quality import judged
 
     found = judged([outcome(one) for one in worst])

@@ -124,7 +124,8 @@ class TestLists:
 
     async def test_alerts(self, client: httpx.AsyncClient, database: Db) -> None:
         database.alerts.insert_one(
-            {"_id": "a", "kind": "pipeline", "severity": "critical", "created_at": START}
+            {"_id": "a", "kind": "pipeline", "severity": "critical", "symbol": None, "title": "t"}
+            | {"message": "m", "created_at": START, "acknowledged_at": None}
         )
         assert [i["id"] for i in (await client.get("/v1/alerts?kind=pipeline")).json()["items"]] == ["a"]
         assert (await client.get("/v1/alerts?severity=info")).json()["items"] == []

@@ -1,13 +1,24 @@
-"""Alerts about stale data: one a period, resolved when it is over."""
+"""Alerts about the product itself: one a cause, resolved when it is over."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from pymongo.database import Database
 
-from cryptobot.decisions.operational import stale_data
+from cryptobot.alert_settings import AlertRules
+from cryptobot.decisions import operational
+from cryptobot.decisions.operational import (
+    pipeline_failure,
+    quality_failed,
+    quality_passed,
+    recovered,
+    stale_data,
+    unhealthy,
+)
+from cryptobot.settings import Settings
 from cryptobot.storage.collections import ALERTS
 
 SINCE = datetime(2026, 1, 10, tzinfo=UTC)
@@ -42,7 +53,7 @@ def test_it_is_resolved_when_fresh_again_and_raised_anew_the_next_time(database:
 
 
 def test_other_alerts_are_left_alone(database: Db) -> None:
-    database[ALERTS].insert_one({"_id": "x", "kind": "pipeline"})
+    database[ALERTS].insert_one({"_id": "x", "kind": "pipeline"}, bypass_document_validation=True)
     stale_data(database, [])
     assert "resolved_at" not in database[ALERTS].find_one({"_id": "x"})
 
@@ -50,3 +61,40 @@ def test_other_alerts_are_left_alone(database: Db) -> None:
 def test_what_was_never_made_is_told_as_such(database: Db) -> None:
     stale_data(database, [asset("reconciliation", SINCE, newest=None)])
     assert database[ALERTS].find_one()["title"] == "reconciliation was never made"
+
+
+def test_a_failed_task_is_told_once_a_run(database: Db) -> None:
+    failed = {"dag_id": "features", "task_id": "compute", "cause": "no space"}
+    assert pipeline_failure(database, run_id="1", **failed) is True
+    assert pipeline_failure(database, run_id="1", **failed) is False
+    assert pipeline_failure(database, run_id="2", **failed) is True
+
+
+def test_an_unhealthy_feed_is_told_once_until_it_recovers(database: Db) -> None:
+    assert recovered(database) == 0
+    assert unhealthy(database, ["no trades for 90 s", "the sink is silent"]) is True
+    assert unhealthy(database, ["the sink is silent"]) is False
+    (alert,) = database[ALERTS].find()
+    assert alert["message"] == "no trades for 90 s; the sink is silent"
+    assert alert["resolved_at"] is None
+    assert recovered(database) == 1
+    assert unhealthy(database, ["again"]) is True
+    assert database[ALERTS].count_documents({"resolved_at": None}) == 1
+
+
+def test_bad_data_is_told_once_a_partition_until_it_passes(database: Db) -> None:
+    def failed(partition: str) -> bool:
+        return quality_failed(database, suite="features", partition=partition, found="nulls", report="r")
+
+    assert [failed("10"), failed("10"), failed("11")] == [True, False, True]
+    assert quality_passed(database, suite="features", partition="10") == 1
+    assert quality_passed(database, suite="features", partition="10") == 0
+    assert [failed("10"), failed("11")] == [True, False]
+
+
+def test_a_rule_that_is_switched_off_raises_nothing(database: Db, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = AlertRules.model_validate({"live_feed": {"enabled": False}})
+    monkeypatch.setattr(operational, "settings", lambda: Settings(_env_file=None, alert_rules=rules))
+    assert unhealthy(database, ["no trades"]) is False
+    assert stale_data(database, [asset("features", SINCE)]) == ["features"]
+    assert [alert["kind"] for alert in database[ALERTS].find()] == ["stale_data"]

@@ -75,6 +75,25 @@ class TestBatch:
         trained_until = champion_bundles(database, settings)[0].manifest.window.end
         assert [s["in_sample"] for s in stored] == [d["open_time"] <= trained_until for d in documents[-20:]]
 
+    def test_candles_of_which_the_model_spoke_live_are_left_out(
+        self, database: Db, settings: Settings
+    ) -> None:
+        documents = store_features(database, 130)
+        version = promote_model(database)
+        for candle, model in ((documents[-1], version), (documents[-2], "another")):
+            database.signals.insert_one(
+                {
+                    "_id": f"{candle['_id']}|live",
+                    "symbol": "BTCUSDT",
+                    "open_time": candle["open_time"],
+                    "model_version": model,
+                    "source": "live",
+                }
+            )
+        assert write_batch_signals(settings, database, candles=20)["added"] == 19
+        batch = database.signals.find({"source": "batch"}).distinct("open_time")
+        assert max(batch) == documents[-2]["open_time"]
+
     def test_candles_without_their_whole_warm_up_are_left_out(self, database: Db, settings: Settings) -> None:
         store_features(database, FEATURE_SET.warm_up + 5)
         promote_model(database)

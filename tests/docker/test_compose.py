@@ -14,7 +14,7 @@ import yaml
 from cryptobot.settings import ROOT, Settings
 from infra.local import airflow_environment, dotenv, jars
 from infra.local.layout import Layout
-from infra.local.services import Service, declare
+from infra.local.services import DAEMONS, Service, declare
 
 COMPOSE_ONLY = {"kafka-topics"}
 """A step that the local run does in its health check of Kafka."""
@@ -66,6 +66,15 @@ def test_both_wait_for_the_same_services(compose: dict[str, Any], local: dict[st
             for needed in compose["services"][name].get("depends_on", {})
         }
         assert waits >= set(service.needs), name
+
+
+def test_daemons_serve_their_metrics_on_ports_of_their_own(
+    compose: dict[str, Any], local: dict[str, Service]
+) -> None:
+    ports = {name: local[name].environment["CRYPTOBOT_METRICS_PORT"] for name in DAEMONS if name in local}
+    assert len(set(ports.values())) == len(ports) >= 2
+    for name, port in ports.items():
+        assert compose["services"][name]["environment"]["CRYPTOBOT_METRICS_PORT"] == port
 
 
 def test_every_lasting_service_has_a_health_check(compose: dict[str, Any], local: dict[str, Service]) -> None:

@@ -140,6 +140,8 @@ def test_every_service_is_healthy_and_light(replay: Product) -> None:
         "airflow-scheduler",
         "producer",
         "sink",
+        "signals",
+        "notifier",
         "api",
         "dashboard",
     ):

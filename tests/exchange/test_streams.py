@@ -113,6 +113,15 @@ async def test_closed_candles_are_their_trades_and_what_rest_serves(fast: str) -
         assert [served(rest, k) for k in closed] == [Kline.from_stream(k) for k in closed]
 
 
+async def test_each_second_closes_its_candle_as_rest_serves_it(exchange: str) -> None:
+    async with connect(f"{ws(exchange)}/ws/btcusdt@kline_1s") as socket:
+        got = await receive(socket, _Closed({"1s": 4}))
+    closed = [one["k"] for one in got if one["k"]["x"]]
+    assert [k["t"] for k in closed] == [closed[0]["t"] + 1_000 * place for place in range(4)]
+    with httpx.Client(base_url=exchange) as rest:
+        assert [served(rest, k) for k in closed] == [Kline.from_stream(k) for k in closed]
+
+
 async def test_a_replay_streams_the_records_last_day_with_its_own_times(replay: httpx.Client) -> None:
     url = str(replay.base_url).rstrip("/")
     async with connect(f"{ws(url)}/ws/ethusdt@kline_1m") as socket:

@@ -84,3 +84,12 @@ def test_what_opens_next_is_on_the_interval_s_own_grid(interval: str, opens: dat
 def test_december_is_followed_by_january() -> None:
     december = to_ms(datetime(2025, 12, 1, tzinfo=UTC))
     assert from_ms(Interval.MONTH_1.following(december)) == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@given(INTERVALS, INSTANTS)
+def test_places_count_the_candles_of_the_grid(interval: Interval, at_ms: int) -> None:
+    opened = interval.floor(at_ms)
+    place = interval.place(opened)
+    assert interval.place(at_ms) == place
+    assert interval.opening(place) == opened
+    assert interval.opening(place + 1) == interval.following(opened)

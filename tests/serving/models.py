@@ -21,13 +21,13 @@ def add_model(
     **changes: Any,
 ) -> str:
     """Add a challenger whose forest and time of making follow from ``seed``; return its version."""
+    other = "ETHUSDT" if symbol == "BTCUSDT" else "BTCUSDT"
     made, bundle = write_bundle(
         manifest(
             symbol=symbol,
-            other_symbol="ETHUSDT" if symbol == "BTCUSDT" else "BTCUSDT",
             created_at=CREATED_AT + timedelta(minutes=seed),
             golden_rows=golden_rows(seed % 5),
-            **changes,
+            **{"other_symbol": other, **changes},
         ),
         {"random_forest": forest_onnx(seed % 5)},
         KEY,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -39,6 +40,16 @@ def test_a_challenger_must_be_better_by_a_margin(
     decision = decide_promotion(champion, challenger)
     assert decision.promote is promote
     assert decision.reason
+
+
+def test_a_champion_that_has_expired_goes_whatever_its_skill() -> None:
+    trained = datetime(2026, 1, 1, tzinfo=UTC)
+    champion = entry(0.05, fit=True, window={"end": trained})
+    challenger = entry(0.01, window={"end": trained + timedelta(days=31)})
+    assert decide_promotion(champion, challenger, timedelta(days=31)).promote is False
+    decided = decide_promotion(champion, challenger, timedelta(days=30))
+    assert decided.promote
+    assert decided.reason == "the champion has expired: trained until 2026-01-01"
 
 
 def test_each_symbol_is_settled_and_the_reason_kept(database: Db) -> None:

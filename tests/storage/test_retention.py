@@ -107,6 +107,19 @@ def test_alerts_go_once_acknowledged_or_resolved_long_ago(database: Db, app_sett
     assert ids(database, ALERTS) == ["lately", "waiting"]
 
 
+def test_alerts_of_candles_go_by_age_alone(database: Db, app_settings: Settings) -> None:
+    candle = {"open_time": OLD}
+    insert(
+        database,
+        ALERTS,
+        {"_id": "old", "created_at": OLD, "details": candle},
+        {"_id": "new", "created_at": NEW, "details": candle},
+        {"_id": "waiting", "created_at": OLD, "details": {"asset": "features"}, "resolved_at": None},
+    )
+    assert pruned(database, app_settings, "alerts of candles") == 1
+    assert ids(database, ALERTS) == ["new", "waiting"]
+
+
 @pytest.mark.parametrize(
     ("name", "collection", "field"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -40,6 +41,8 @@ def live_settings(app_settings: Settings, kafka_bootstrap: str, feed: Feed, symb
         update={
             "kafka_bootstrap": kafka_bootstrap,
             "stream_url": feed.url,
+            "rest_url": feed.rest_url,
+            "stream_silence_seconds": 3_600,
             "symbols": (symbol,),
             "intervals": ("1m",),
             "signal_interval": "1m",
@@ -51,6 +54,12 @@ def live_settings(app_settings: Settings, kafka_bootstrap: str, feed: Feed, symb
 def start(live_settings: Settings, tmp_path: Path) -> Starter:
     """Run ``streaming.<name>`` as a process until the block ends."""
     return starter(live_settings, tmp_path)
+
+
+@pytest.fixture
+def silent_start(live_settings: Settings, tmp_path: Path) -> Starter:
+    """Run a service that takes a connection for dead after two seconds without a frame."""
+    return starter(live_settings.model_copy(update={"stream_silence_seconds": 2}), tmp_path)
 
 
 def starter(settings: Settings, folder: Path) -> Starter:
@@ -82,7 +91,17 @@ def environment(settings: Settings) -> dict[str, str]:
         "CRYPTOBOT_MONGO_DATABASE": settings.mongo_database,
         "CRYPTOBOT_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "CRYPTOBOT_STREAM_URL": settings.stream_url,
+        "CRYPTOBOT_REST_URL": settings.rest_url,
+        "CRYPTOBOT_STREAM_SILENCE_SECONDS": str(settings.stream_silence_seconds),
         "CRYPTOBOT_SYMBOLS": ",".join(settings.symbols),
         "CRYPTOBOT_INTERVALS": ",".join(settings.intervals),
         "CRYPTOBOT_SIGNAL_INTERVAL": settings.signal_interval,
+        "CRYPTOBOT_METRICS_PORT": str(settings.metrics_port),
+        "CRYPTOBOT_BUNDLE_KEY": settings.bundle_key.get_secret_value(),
+        "CRYPTOBOT_ALERT_TARGETS": json.dumps(
+            {
+                name: {"url": target.url.get_secret_value(), "min_severity": target.min_severity}
+                for name, target in settings.alert_targets.items()
+            }
+        ),
     }

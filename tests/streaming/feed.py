@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
+from websockets.http11 import Request, Response
 
 MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000
@@ -27,6 +29,20 @@ def trade(symbol: str, trade_id: int, **changed: Any) -> str:
     return json.dumps({"stream": f"{symbol.lower()}@trade", "data": {**event, **changed}})
 
 
+def aggregate(number: int, first_id: int, last_id: int, quantity: str = "0.00120000") -> dict[str, Any]:
+    """Return aggTrades' row of some trades."""
+    return {
+        "a": number, "p": "63000.12000000", "q": quantity, "f": first_id, "l": last_id,
+        "T": START_MS + first_id, "m": True, "M": True,
+    }  # fmt: skip
+
+
+def row(minute: int) -> list[Any]:
+    """Return klines' row of the candle of :func:`kline`."""
+    opened = START_MS + minute * MINUTE_MS
+    return [opened, "10", "12", "9", "11", "5.5", opened + MINUTE_MS - 1, "55", 9, "2", "20", "0"]
+
+
 def kline(symbol: str, minute: int, *, closed: bool) -> str:
     """Return the frame of the 1m candle that opens ``minute`` minutes from the start."""
     opened = START_MS + minute * MINUTE_MS
@@ -39,20 +55,26 @@ def kline(symbol: str, minute: int, *, closed: bool) -> str:
     return json.dumps({"stream": f"{symbol.lower()}@kline_1m", "data": event})
 
 
-def ticker(symbol: str, close: str) -> str:
+def ticker(symbol: str, close: str, **changed: Any) -> str:
     """Return the frame of a mini ticker."""
     event = {
         "e": "24hrMiniTicker", "E": START_MS, "s": symbol, "c": close, "o": "1", "h": "9", "l": "1",
         "v": "100", "q": "500",
     }  # fmt: skip
-    return json.dumps({"stream": f"{symbol.lower()}@miniTicker", "data": event})
+    return json.dumps({"stream": f"{symbol.lower()}@miniTicker", "data": {**event, **changed}})
 
 
 class Feed:
-    """Sends frames to all that are connected; remembers the paths that were asked for."""
+    """Sends frames to all that are connected; remembers the paths that were asked for.
+
+    Its REST, on the same port, lists the aggregates and the rows of candles that a test puts there.
+    """
 
     def __init__(self) -> None:
         self.paths: list[str] = []
+        self.aggregates: list[dict[str, Any]] = []
+        self.candles: list[list[Any]] = []
+        self.asked: list[str] = []
         self._clients: list[ServerConnection] = []
         self._loop = asyncio.new_event_loop()
         self._server: Server | None = None
@@ -65,6 +87,10 @@ class Feed:
     def url(self) -> str:
         assert self._server is not None
         return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
+
+    @property
+    def rest_url(self) -> str:
+        return self.url.replace("ws:", "http:")
 
     @property
     def connected(self) -> int:
@@ -108,6 +134,20 @@ class Feed:
         self._loop.run_until_complete(self._server.wait_closed())
         self._loop.close()
 
+    def _list(self, path: str) -> Any:
+        """Answer as the exchange: aggTrades by time or id, klines by open time."""
+        query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+        most = int(query.get("limit", 500))
+        if "/aggTrades" in path and "fromId" in query:
+            return [row for row in self.aggregates if row["a"] >= int(query["fromId"])][:most]
+        if "/aggTrades" in path:
+            between = range(int(query["startTime"]), int(query["endTime"]) + 1)
+            return [row for row in self.aggregates if row["T"] in between][:most]
+        if "/klines" in path:
+            between = range(int(query["startTime"]), int(query["endTime"]) + 1)
+            return [row for row in self.candles if row[0] in between][:most]
+        return {"serverTime": time.time_ns() // 1_000_000}
+
     async def _serve(self) -> None:
         async def accept(client: ServerConnection) -> None:
             assert client.request is not None
@@ -118,7 +158,16 @@ class Feed:
             finally:
                 self._clients.remove(client)
 
-        self._server = await serve(accept, "127.0.0.1", 0, compression=None)
+        def answer(client: ServerConnection, request: Request) -> Response | None:
+            if not request.path.startswith("/api/"):
+                return None
+            self.asked.append(request.path)
+            response = client.respond(200, json.dumps(self._list(request.path)))
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = "application/json"
+            return response
+
+        self._server = await serve(accept, "127.0.0.1", 0, compression=None, process_request=answer)
         self._started.set()
 
 

@@ -41,6 +41,7 @@ class TestDocument:
             "buyer_is_maker": True,
             "event_time": from_ms(START_MS + 7),
             "received_at": from_ms(RECEIVED),
+            "source": "stream",
         }
 
     def test_closed_candle(self) -> None:
@@ -61,6 +62,7 @@ class TestDocument:
             "taker_buy_base": 2.0,
             "taker_buy_quote": 20.0,
             "received_at": from_ms(RECEIVED),
+            "source": "stream",
         }
 
     def test_open_candle_is_no_document(self) -> None:
@@ -73,6 +75,17 @@ class TestDocument:
             7.5,
             datetime.fromtimestamp(RECEIVED / 1000, UTC),
         )
+
+    def test_tells_what_was_fetched_to_fill_a_hole(self) -> None:
+        message = {**json.loads(trade("BTCUSDT", 7)), "received_at": RECEIVED, "source": "rest"}
+        found = document(json.dumps(message).encode())
+        assert found == {**made(trade("BTCUSDT", 7)), "source": "rest"}
+
+    @pytest.mark.parametrize("source", ["hearsay", None, ["rest"]])
+    def test_refuses_another_source(self, source: object) -> None:
+        message = {**json.loads(trade("BTCUSDT", 7)), "received_at": RECEIVED, "source": source}
+        with pytest.raises(BrokenMessageError, match="source"):
+            document(json.dumps(message).encode())
 
     @pytest.mark.parametrize(
         ("changed", "named"),

@@ -58,3 +58,15 @@ class TestKeepLatest:
         assert live.newest_tickers(database, ["BTCUSDT", "ETHUSDT"]) == {
             "BTCUSDT": from_ms(RECEIVED_MS) + timedelta(milliseconds=2)
         }
+
+
+class TestIndexes:
+    def test_expired_candles_are_found_without_a_scan(self, database: Documents) -> None:
+        live.insert_new(database, [made(trade("BTCUSDT", n)) for n in range(20)])
+        expired = {"kind": "kline", "received_at": {"$lt": from_ms(RECEIVED_MS)}}
+        plan = database[STREAMING_DATA].find(expired).sort("received_at", 1).explain()
+        stats = database.command(
+            "explain", {"find": STREAMING_DATA, "filter": expired}, verbosity="executionStats"
+        )["executionStats"]
+        assert "kind_received_at" in str(plan["queryPlanner"]["winningPlan"])
+        assert (stats["totalDocsExamined"], stats["totalKeysExamined"]) == (0, 0)

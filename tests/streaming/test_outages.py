@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -93,4 +94,30 @@ class TestOutages:
             send(feed, symbol, range(1_000, 2_000))
             with database_server(folder, port), connect(settings).client as client:
                 await_trades(client[settings.mongo_database], symbol, range(2_000))
+                assert sink.poll() is None
+
+    def test_mongodb_frozen_then_back(
+        self, live_settings: Settings, feed: Feed, symbol: str, tmp_path: Path
+    ) -> None:
+        port = free_port()
+        settings = live_settings.model_copy(update={"mongo_uri": SecretStr(mongod.uri(port))})
+        start: Starter = starter(settings, tmp_path)
+        with database_server(tmp_path / "mongod", port) as server, connect(settings).client as client:
+            database = client[settings.mongo_database]
+            with start("producer"), start("sink") as sink:
+                wait_until(lambda: feed.connected, limit=10, what="the producer")
+                send(feed, symbol, range(1_000))
+                await_trades(database, symbol, range(1_000))
+                (log,) = tmp_path.glob("sink-*.log")
+                server.send_signal(signal.SIGSTOP)
+                try:
+                    send(feed, symbol, range(1_000, 2_000))
+                    wait_until(
+                        lambda: "MongoDB does not take a batch" in log.read_text(),
+                        limit=20,
+                        what="the sink's word that MongoDB is away",
+                    )
+                finally:
+                    server.send_signal(signal.SIGCONT)
+                await_trades(database, symbol, range(2_000))
                 assert sink.poll() is None

@@ -22,6 +22,7 @@ VALIDATED_HISTORICAL_DATA = _collection(
 )
 STREAMING_DATA = _collection("streaming_data", "live")
 VALIDATED_STREAMING_DATA = _collection("validated_streaming_data", "live", "quality_results.streaming_data")
+LIVE_GAPS = _collection("live_gaps", "live", "gaps")
 RECONCILIATION = _collection("reconciliation", "market", "reconciliations")
 QUALITY_REPORT = _collection("quality_report", "quality", "quality_results")
 FEATURES = _collection("features", "learning")
@@ -37,6 +38,7 @@ ALL = (
     VALIDATED_HISTORICAL_DATA,
     STREAMING_DATA,
     VALIDATED_STREAMING_DATA,
+    LIVE_GAPS,
     RECONCILIATION,
     QUALITY_REPORT,
     FEATURES,

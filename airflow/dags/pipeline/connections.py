@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MONGO = "mongo_default"
 SPARK = "spark_default"
-KAFKA = "kafka_default"
 
 
 @contextlib.contextmanager

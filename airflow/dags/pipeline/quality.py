@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from pipeline.connections import product_database, product_settings, run_on_spark
+from pipeline.notices import quality_judged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,17 +38,17 @@ def validated(reports: Sequence[str], ti: Any) -> list[QualityResult]:
 
 
 def judged(results: Sequence[QualityResult]) -> dict:
-    """Return the outcome as metadata of an asset event; fail the task when any blocks.
+    """Return the outcome as metadata of an asset event; raise an alert and fail the task when any blocks.
 
     A task that fails here is not tried again: the data will not be better in a minute. When it has
     been repaired, clear the task.
     """
+    for result in sorted(results, key=lambda result: result.blocking):
+        quality_judged(result, _found(result), link(result))
     for result in results:
         if result.blocking:
-            critical = [failed for failed in result.failures if failed.severity == "critical"]
             raise AirflowFailException(
-                f"{result.collection} failed {len(critical)} critical expectations: "
-                f"{'; '.join(map(_told, critical[:_NAMED]))}. See {link(result)}; "
+                f"{result.collection} failed {_found(result)}. See {link(result)}; "
                 "when the data is repaired, clear this task"
             )
     counts = Counter(failed.severity for result in results for failed in result.failures)
@@ -64,6 +65,11 @@ def judged(results: Sequence[QualityResult]) -> dict:
 def link(result: QualityResult) -> str:
     """Return the address of the page that shows the gravest of what a checkpoint found."""
     return f"{product_settings().public_api_url}/quality/{result.report_path}"
+
+
+def _found(result: QualityResult) -> str:
+    critical = [failed for failed in result.failures if failed.severity == "critical"]
+    return f"{len(critical)} critical expectations: {'; '.join(map(_told, critical[:_NAMED]))}"
 
 
 def _told(failed: ExpectationOutcome) -> str:

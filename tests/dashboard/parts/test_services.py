@@ -32,6 +32,14 @@ def test_silence_and_trouble_are_told_apart() -> None:
     assert "bad" in unwell.className
 
 
+def test_what_reports_seldom_is_not_silent_in_between() -> None:
+    seldom = {"detail": {"reports_every_s": 90.0}}
+    (entry,) = services.health([report("live_feed", "2026-01-01T11:58:00Z") | seldom], NOW)
+    assert entry.children == "✓ live_feed"
+    (entry,) = services.health([report("live_feed", "2026-01-01T11:50:00Z") | seldom], NOW)
+    assert entry.children == "✕ live_feed silent for 10 min"
+
+
 def test_each_checkpoint_says_whether_the_data_passed() -> None:
     passed, failed = services.quality(
         [
