@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import socket
@@ -16,7 +17,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from kafka import KafkaConsumer
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.errors import RetriableError
 from pydantic import SecretStr
 from pymongo.database import Database
 
@@ -26,7 +28,7 @@ from cryptobot.market import Interval, topics
 from cryptobot.settings import Settings
 from cryptobot.storage.database import connect
 from infra.local import kafka, mongod
-from streaming.broker import Publisher, ensure_topics
+from streaming.broker import SIGNALS_GROUP, Publisher, ensure_topics
 from streaming.signals import SignalService
 from tests.api.candles import candles, live
 from tests.servers import free_port, running, wait_until
@@ -291,9 +293,10 @@ class TestModel:
 
 class TestKilled:
     def test_between_write_and_commit_makes_no_second_signal(
-        self, settings: Settings, database: Documents, pair: Pair, tmp_path: Path
+        self, settings: Settings, pair: Pair, tmp_path: Path
     ) -> None:
         first = pair.promote(0)
+        done = committed(settings)
         never = "import streaming.signals as s; s.COMMIT_S = 3600; s.main()"
         log = tmp_path / "killed.log"
         with running(
@@ -306,11 +309,11 @@ class TestKilled:
             before = pair.await_signals(2)
             process.kill()
             process.wait(5)
+        assert committed(settings) == done, "Kafka gives the same candles again, before the next one"
         pair.promote(1)
         with starter(settings, tmp_path)("signals"):
-            wait_until(lambda: read_again(database) >= 4, limit=30, what="the same candles again")
             publish_candles(settings, pair.at(2))
-            pair.await_signals(3)
+            wait_until(lambda: len(pair.signals()) == 3, limit=60, what="the third signal")
         assert pair.signals()[:2] == before
         assert {signal["model_version"] for signal in before} == {first}
         assert {each["_id"] for each in told(settings, pair.symbol)} == {
@@ -318,10 +321,19 @@ class TestKilled:
         }
 
 
-def read_again(database: Documents) -> int:
-    """Return how many messages the daemon that runs now has read."""
-    counts = database.service_health.find({"service": "signals"}).sort("seen_at", -1)
-    return max((int(found["detail"]["messages"]) for found in counts), default=0)
+def committed(settings: Settings) -> dict[Any, Any]:
+    """Return how far the daemon's group has come in Kafka."""
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+
+    def answer() -> list[dict[Any, Any]] | None:
+        with contextlib.suppress(RetriableError):  # a broker that has just begun looks for a coordinator
+            return [dict(admin.list_group_offsets([SIGNALS_GROUP])[SIGNALS_GROUP])]
+        return None
+
+    try:
+        return wait_until(answer, limit=15, what="the group's offsets")[0]
+    finally:
+        admin.close()
 
 
 class TestAway:
