@@ -11,7 +11,7 @@ from pymongo.database import Database
 from cryptobot.market import Interval, Span
 from cryptobot.market.instant import to_ms
 from cryptobot.storage.collections import GAPS
-from cryptobot.storage.gaps import ABSENT, REPAIRED, record_gaps
+from cryptobot.storage.gaps import ABSENT, REPAIRED, record_states
 from cryptobot.storage.live_gaps import LiveGap, mark, open_gaps, record_open
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,6 +63,6 @@ class TestLiveGaps:
     def test_the_record_of_history_takes_no_note_of_them(self, database: Documents) -> None:
         record_open(database, [CANDLES], found_by="producer")
         span = Span("BTCUSDT", Interval.MINUTE_1, START, START + timedelta(hours=1))
-        record_gaps(database, span, [], found_by="history", state="open")
+        record_states(database, span, [], found_by="history")
         (found,) = database[GAPS].find()
         assert (found["_id"], found["state"]) == (CANDLES.key, "open")
