@@ -25,6 +25,8 @@ from tests.faults.live_parts import Part, supervised
 from tests.servers import free_port
 
 PAIR = ("BTCUSDT", "ETHUSDT")
+_MINUTES = 2
+"""About the length of a load."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def running_exchange(
         servers.folder,
         port,
         EXCHANGE_SYMBOLS=",".join(symbols),
-        EXCHANGE_TRADES_PER_SECOND=str(trades_setting(symbols, trades_per_second)),
+        EXCHANGE_TRADES_PER_SECOND=str(trades_setting(symbols, trades_per_second, _MINUTES)),
         EXCHANGE_WEIGHT_LIMIT="1000000000",
         EXCHANGE_TLS_CERT=str(certificate),
         EXCHANGE_TLS_KEY=str(key),

@@ -9,13 +9,12 @@ from infra.exchange.bars import MINUTE_MS
 from infra.exchange.options import Options
 from infra.exchange.synthetic import SyntheticMarket
 
-_AHEAD_MS = 6 * MINUTE_MS
 _SAMPLE = 6
 """So many symbols speak for all: their days are alike."""
 
 
-def trades_setting(symbols: Sequence[str], trades_per_second: float) -> float:
-    """Return the ``EXCHANGE_TRADES_PER_SECOND`` at which all symbols together trade so much now.
+def trades_setting(symbols: Sequence[str], trades_per_second: float, minutes: int) -> float:
+    """Return the ``EXCHANGE_TRADES_PER_SECOND`` at which all symbols trade so much in the next minutes.
 
     The setting is of one symbol and the mean of all days and hours, of which some are far busier than others.
     """
@@ -27,6 +26,6 @@ def trades_setting(symbols: Sequence[str], trades_per_second: float) -> float:
         trades_per_second=wanted,
     )
     now_ms = time.time_ns() // 1_000_000
-    minutes = [market.finest(symbol, now_ms, now_ms + _AHEAD_MS).trades for symbol in symbols[:_SAMPLE]]
-    coming = sum(float(trades.mean()) for trades in minutes) / len(minutes) / 60
-    return round(wanted * wanted / coming, 3)
+    end_ms = now_ms + minutes * MINUTE_MS
+    coming = [market.finest(symbol, now_ms, end_ms).trades.mean() / 60 for symbol in symbols[:_SAMPLE]]
+    return round(wanted * wanted * len(coming) / float(sum(coming)), 3)

@@ -28,6 +28,8 @@ from tests.servers import free_port
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 INTERVALS = ("1s", "1m")
 REST = "exchange-producer REST"
+_MINUTES = 6
+"""A campaign's length, by which the market's business is measured."""
 _SHARES = {"processes": 0.4, "connections": 0.3, "repair": 0.1, "exchange": 0.2}
 """Of which kind the faults of a campaign are."""
 
@@ -155,7 +157,7 @@ def running_live_path(folder: Path, toxiproxy: Toxiproxy, trades_per_second: flo
         "sink": (ports["sink"], proxies["kafka-sink"].port),
     }
     env = {
-        "EXCHANGE_TRADES_PER_SECOND": str(trades_setting(SYMBOLS, trades_per_second)),
+        "EXCHANGE_TRADES_PER_SECOND": str(trades_setting(SYMBOLS, trades_per_second, _MINUTES)),
         "EXCHANGE_ADMIN_PORT": str(ports["admin"]),
     }
     path = LivePath(

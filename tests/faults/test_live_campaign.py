@@ -46,7 +46,7 @@ def test_no_fault_loses_or_doubles_a_trade_or_a_closed_candle(tmp_path: Path, to
     seed = int(os.environ.get("CAMPAIGN_SEED") or random.SystemRandom().randrange(10**6))
     print(f"\nthe seed of this campaign is {seed}; CAMPAIGN_SEED={seed} draws the same faults")
     chosen = random.Random(seed)
-    with running_live_path(tmp_path, toxiproxy, 1.1 * TRADES_PER_SECOND) as path:
+    with running_live_path(tmp_path, toxiproxy, 1.2 * TRADES_PER_SECOND) as path:
         prepare(path)
         wait_until(lambda: newest_ms(path) > 0, limit=60, what="the first trades")
         oracle = Oracle(path.exchange_url, path.database, SYMBOLS)
