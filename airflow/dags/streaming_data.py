@@ -33,12 +33,14 @@ with DAG(
     @task.branch(trigger_rule=TriggerRule.ALL_DONE, retries=0, execution_timeout=timedelta(minutes=2))
     def health(*, ti) -> list[str]:
         """Judge the live path, record its state, raise or resolve its alert; choose what follows."""
+        import logging
         from datetime import UTC, datetime
 
         from cryptobot.decisions.operational import recovered, unhealthy
         from cryptobot.storage.live_health import live_feed, record_live_feed
         from streaming.watch import look
 
+        logging.getLogger("kafka").setLevel(logging.WARNING)  # a dozen lines for each connection
         states = ti.get_task_states(
             dag_id=ti.dag_id, task_ids=[sensor.task_id for sensor in sensors], run_ids=[ti.run_id]
         )

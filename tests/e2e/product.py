@@ -45,7 +45,8 @@ class Product:
                 **clean,
                 **{f"CRYPTOBOT_{name}_PORT": port for name, port in ports.items()},
                 "CRYPTOBOT_MONGO_URI": mongod.uri(free_port()),
-                "CRYPTOBOT_KAFKA_BOOTSTRAP": f"127.0.0.1:{_two_free_ports()}",
+                "CRYPTOBOT_KAFKA_BOOTSTRAP": f"127.0.0.1:{_free_ports(2)}",
+                "CRYPTOBOT_METRICS_PORT": str(_free_ports(4)),
                 "CRYPTOBOT_STATE_DIR": str(folder / "state"),
                 "CRYPTOBOT_LOG_DIR": str(folder / "logs"),
                 "CRYPTOBOT_ENV_FILE": str(folder / "env"),
@@ -128,10 +129,11 @@ class Product:
         return found
 
 
-def _two_free_ports() -> int:
-    """Return a free port whose neighbour, which Kafka's controller takes, is free as well."""
+def _free_ports(count: int) -> int:
+    """Return the first of so many neighbouring free ports: Kafka takes two, the daemons' metrics four."""
     for _ in range(100):
         port = free_port()
-        if port < 65_000 and not any(one.laddr.port == port + 1 for one in psutil.net_connections("tcp")):
+        taken = {one.laddr.port for one in psutil.net_connections("tcp")}
+        if port < 65_000 and taken.isdisjoint(range(port + 1, port + count)):
             return port
-    raise RuntimeError("no two neighbouring ports of loopback are free")
+    raise RuntimeError(f"no {count} neighbouring ports of loopback are free")
