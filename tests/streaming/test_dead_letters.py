@@ -65,7 +65,8 @@ class TestReplay:
     ) -> None:
         values = [wrap(trade(symbol, n).encode(), RECEIVED_MS) for n in range(3)]
         with start("sink"):
-            wait_until(lambda: database.service_health.find_one({}), limit=20, what="the sink")
+            publish(live_settings, [wrap(trade(symbol, 3).encode(), RECEIVED_MS)])
+            await_trades(database, symbol, range(3, 4))  # by now the sink has seen to the validators
             valid = database.command("listCollections", filter={"name": STREAMING_DATA})
             validator = valid["cursor"]["firstBatch"][0]["options"]["validator"]
             database.command("collMod", STREAMING_DATA, validator={"trade_id": {"$ne": 1}})
@@ -79,13 +80,13 @@ class TestReplay:
             assert "would be sent again" in command("replay", "--dry-run")
             assert letters_of(live_settings, symbol)[0].waiting
             assert "sent again to the topics they came from" in command("replay")
-            await_trades(database, symbol, range(3))
+            await_trades(database, symbol, range(4))
             assert not letters_of(live_settings, symbol)[0].waiting
             command("replay")
             assert sent_to_trades(live_settings, values[1]) == 2
             command("replay", "--again", "--since", "1h")
             assert sent_to_trades(live_settings, values[1]) == 3
-        assert stored_ids(database, symbol) == [0, 1, 2]
+        assert stored_ids(database, symbol) == [0, 1, 2, 3]
 
     def test_what_is_still_broken_becomes_a_letter_again_that_tells_of_the_one_before(
         self, live_settings: Settings, database: Documents, symbol: str, start: Starter, command: Command

@@ -97,6 +97,7 @@ def test_a_kill_between_loses_nothing_and_repeats_no_delivery(
             wait_until(lambda: len(made["good"].taken) == 2, limit=10, what="the good target")
             wait_until(lambda: len(made["failing"].taken) == 2, limit=10, what="the target that works again")
             wait_until(lambda: made["hanging"].hanging >= 2, limit=10, what="the hanging target")
+            wait_until(lambda: states(database, second).get(TOPIC) == "sent", limit=10, what="Kafka's record")
             process.send_signal(signal.SIGTERM)
             assert process.wait(6) == 0
         assert made["good"].titles == [f"INFO: {first}", f"INFO: {second}"]

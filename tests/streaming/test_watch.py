@@ -145,7 +145,7 @@ class TestLook:
         for trade_id in (5, 6, 7):
             store(database, trade(symbol, trade_id), age=timedelta(minutes=6))
         for trade_id in (8, 10):  # 9 may still come
-            store(database, trade(symbol, trade_id, T=START_MS + 6 * 60_000))
+            store(database, trade(symbol, trade_id))
         found = look(live_settings, database)
         assert not found.findings.keys() - {DEAD_LETTERS_ARRIVED}  # other tests write some
         assert found.detail["trades"] == {symbol: {"first_id": 5, "last_id": 7, "missing": 0}}
@@ -229,10 +229,12 @@ def all_report(database: Documents) -> None:
 
 
 def store(database: Documents, frame: str, age: timedelta = timedelta()) -> None:
-    """Store what the frame holds as if it had come ``age`` ago."""
+    """Store what the frame holds as if it had come ``age`` ago; a trade, as if it had been made then."""
     made = document(wrap(frame.encode(), 0))
     assert made is not None
     made["received_at"] = datetime.now(UTC) - age
+    if made["kind"] == "trade":
+        made["event_time"] = made["received_at"]
     if made["kind"] == "ticker":
         live.keep_latest(database, [made])
     else:
