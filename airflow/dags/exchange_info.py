@@ -8,14 +8,14 @@ from airflow.sdk import DAG, CronPartitionTimetable, chain, task
 
 from pipeline.assets import EXCHANGE_INFO, QUALITY_REPORT
 from pipeline.connections import product_database, product_settings
-from pipeline.defaults import dag_defaults
+from pipeline.defaults import FIRST_TICK_WITHIN, dag_defaults
 from pipeline.ingestion import exchange_info
 from pipeline.quality import judged
 
 with DAG(
     "exchange_info",
     schedule=CronPartitionTimetable(
-        "0 0 * * *", timezone="UTC", key_format="%Y-%m-%d", run_immediately=False
+        "0 0 * * *", timezone="UTC", key_format="%Y-%m-%d", run_immediately=FIRST_TICK_WITHIN
     ),
     doc_md=__doc__,
     **dag_defaults("market", deadline=timedelta(minutes=15)),

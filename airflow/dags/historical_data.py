@@ -16,14 +16,14 @@ from airflow.sdk import DAG, CronPartitionTimetable, PokeReturnValue, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from pipeline.connections import product_settings
-from pipeline.defaults import dag_defaults
+from pipeline.defaults import FIRST_TICK_WITHIN, dag_defaults
 from pipeline.ingestion import exchange_now, ingest
 
 with DAG(
     "historical_data",
     # The tick is the day's own midnight, so that a backfill's first and last day are both inclusive.
     schedule=CronPartitionTimetable(
-        "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=False
+        "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=FIRST_TICK_WITHIN
     ),
     doc_md=__doc__,
     **dag_defaults("market", deadline=timedelta(hours=1)),

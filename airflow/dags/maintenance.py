@@ -12,12 +12,12 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
 from pipeline.connections import product_database, product_settings
-from pipeline.defaults import dag_defaults
+from pipeline.defaults import FIRST_TICK_WITHIN, dag_defaults
 from pipeline.events import REPORT
 
 with DAG(
     "maintenance",
-    schedule=CronTriggerTimetable("40 3 * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable("40 3 * * *", timezone="UTC", run_immediately=FIRST_TICK_WITHIN),
     doc_md=__doc__,
     params={
         "dry_run": Param(

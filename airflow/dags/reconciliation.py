@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from pipeline.assets import HISTORICAL_DATA, RECONCILIATION, STREAMING_DATA
 from pipeline.connections import product_database, product_settings, spark_job
-from pipeline.defaults import dag_defaults
+from pipeline.defaults import FIRST_TICK_WITHIN, dag_defaults
 from pipeline.events import REPORT
 from pipeline.ingestion import exchange_now, publish
 from pipeline.quality import judged
@@ -29,7 +29,7 @@ with DAG(
     "reconciliation",
     # The tick is the day's own midnight, so that a backfill's first and last day are both inclusive.
     schedule=CronPartitionTimetable(
-        "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=False
+        "0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d", run_immediately=FIRST_TICK_WITHIN
     ),
     doc_md=__doc__,
     params={

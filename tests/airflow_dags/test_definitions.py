@@ -57,6 +57,21 @@ def as_scheduled(dag_bag: DagBag, dag_id: str):
     return DagSerialization.from_dict(DagSerialization.to_dict(dag_bag.dags[dag_id])).timetable
 
 
+@pytest.mark.parametrize("dag_id", ["historical_data", "exchange_info", "reconciliation", "maintenance"])
+def test_a_new_installation_makes_up_for_no_day_before_it(
+    dag_bag: DagBag, dag_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.timetables import trigger
+    from airflow.timetables.base import TimeRestriction
+
+    whenever = TimeRestriction(earliest=None, latest=None, catchup=False)
+    for started in ("2026-11-23T00:33:00+00:00", "2026-11-23T04:00:00+00:00", "2026-11-23T22:00:00+00:00"):
+        now = pendulum.parse(started)
+        monkeypatch.setattr(trigger, "utcnow", lambda now=now: now)
+        first = as_scheduled(dag_bag, dag_id).next_dagrun_info_v2(last_dagrun_info=None, restriction=whenever)
+        assert now < first.run_after <= now.add(days=1)
+
+
 @pytest.mark.parametrize(("dag_id", "asset"), TRIGGERS.items())
 def test_each_asset_is_made_from_the_one_before(dag_bag: DagBag, dag_id: str, asset: str) -> None:
     condition = as_scheduled(dag_bag, dag_id).asset_condition

@@ -21,6 +21,10 @@ TASK_DEFAULTS: dict[str, Any] = {
 }
 
 
+FIRST_TICK_WITHIN = timedelta(minutes=5)
+"""A DAG that Airflow sees for the first time makes up for a tick that passed so recently, and for none
+before: for ``run_immediately``, whose ``False`` means a tenth of the time between ticks."""
+
 _USUAL = DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1)
 """From when deadlines count. Not from when a run is queued: with that, Airflow 3.3 refuses to clear
 a task of a run that failed (apache/airflow issue 70368)."""
