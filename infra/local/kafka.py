@@ -9,6 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.local.errors import LocalRunError
 from infra.local.jars import KAFKA, KAFKA_LOGGING
 
 _LOG4J = """\
@@ -36,7 +37,8 @@ def configure(
     """Write the broker's properties below ``folder`` and format its storage; return the file.
 
     ``proxied`` names further listeners, each with its port and the port at which its clients are told
-    to connect: a proxy's. Idempotent: storage that was formatted before is left as it is.
+    to connect: a proxy's. Idempotent: storage that was formatted before is left as it is. Raises
+    :class:`LocalRunError` when it cannot be formatted.
     """
     proxied = {name.upper(): ports for name, ports in (proxied or {}).items()}
     listening = {"PLAINTEXT": port, **{name: own for name, (own, _) in proxied.items()}}
@@ -74,18 +76,35 @@ def configure(
     )
     (folder / "log4j2.yaml").write_text(_LOG4J)
     if not (data / "meta.properties").exists():
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_storage = [
-            *_java(folder), "kafka.tools.StorageTool", "format",
-            "--cluster-id", cluster, "--config", str(properties), "--ignore-formatted",
-        ]  # fmt: skip
-        subprocess.run(format_storage, check=True, capture_output=True, timeout=120)  # noqa: S603
+        _format(folder, properties)
     return properties
 
 
 def command(folder: Path) -> list[str]:
     """Return the command line of the broker that :func:`configure` prepared in ``folder``."""
     return [*_java(folder), "kafka.Kafka", str(folder / "server.properties")]
+
+
+def cluster_id() -> str:
+    """Return a new id for a cluster, as Kafka makes them: none begins with a dash, which is an option's."""
+    while True:
+        made = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
+
+
+def _format(folder: Path, properties: Path) -> None:
+    format_storage = [
+        *_java(folder), "kafka.tools.StorageTool", "format",
+        "--cluster-id", cluster_id(), "--config", str(properties), "--ignore-formatted",
+    ]  # fmt: skip
+    done = subprocess.run(format_storage, capture_output=True, text=True, timeout=120)  # noqa: S603
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["it gave no reason"]
+        raise LocalRunError(
+            f"Kafka cannot format its storage below {folder}: {said[-1]}; "
+            "see that the disk has room and the folder may be written, then run again"
+        )
 
 
 def _addresses(ports: Mapping[str, int]) -> str:
