@@ -32,8 +32,8 @@ class Delivery:
 
 
 def undelivered(database: Database[Document]) -> list[Document]:
-    """Return the alerts that some channel has not finished with, the oldest first."""
-    return database[ALERTS].find({"delivered": False}).sort("created_at").to_list()
+    """Return the alerts that some channel has not finished with, the oldest first; equals by key."""
+    return database[ALERTS].find({"delivered": False}).sort(["created_at", "_id"]).to_list()
 
 
 def follow(database: Database[Document], token: Mapping[str, Any] | None) -> CollectionChangeStream[Document]:

@@ -240,7 +240,9 @@ class TestSharing:
                 publish_apart(settings, *pair.at(index))
                 pair.await_signals(index + 1)
             wait_until(lambda: database.signals.count_documents({}) == 6, limit=10, what="both pairs'")
-            assert [first.pulse().stored, second.pulse().stored] == [3, 3]
+            wait_until(  # a signal is counted after it is stored
+                lambda: [first.pulse().stored, second.pulse().stored] == [3, 3], limit=10, what="three each"
+            )
 
 
 class TestModel:
