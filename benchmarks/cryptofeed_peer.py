@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import orjson
 import psutil
@@ -19,7 +20,7 @@ from kafka.admin import NewTopic
 
 from benchmarks.programs import cpu_s
 from benchmarks.streaming_load import SECONDS, SETTLE_S
-from benchmarks.streaming_path import PAIR, Servers, running_exchange
+from benchmarks.streaming_path import PAIR, Exchange, Servers, running_exchange
 from cryptobot.market.instant import to_ms
 from tests.exchange import environments
 from tests.servers import stop, wait_until
@@ -32,8 +33,9 @@ _READ_EVERY_S = 0.01
 
 @dataclass(frozen=True)
 class Peer:
-    """What cryptofeed did with a feed: trades a second that arrived, p99 of their age, its own use."""
+    """What cryptofeed did with a feed: trades a second issued and arrived, p99 of their age, its own use."""
 
+    issued_per_s: float
     arrived_per_s: float
     latency_p99_ms: float
     cpu_pct: float
@@ -86,18 +88,19 @@ def into_mongodb(servers: Servers, trades_per_second: float) -> Peer:
 def _measure(
     servers: Servers, trades_per_second: float, backend: list[str], read: Callable[[], list[float]]
 ) -> Peer:
-    with _running(servers, trades_per_second, backend) as process:
+    with _running(servers, trades_per_second, backend) as (exchange, process):
         wait_until(read, limit=60, what=f"cryptofeed's first trades, see {servers.folder}/cryptofeed.log")
         settled = time.monotonic() + SETTLE_S
         while time.monotonic() < settled:
             read()
         ages: list[float] = []
-        used, began = cpu_s(process), time.monotonic()
+        issued, used, began = _issued(exchange), cpu_s(process), time.monotonic()
         while (passed := time.monotonic() - began) < SECONDS:
             times = read()
             now_ms = time.time() * 1_000
             ages += [now_ms - at for at in times]
         return Peer(
+            issued_per_s=(_issued(exchange) - issued) / passed,
             arrived_per_s=len(ages) / passed,
             latency_p99_ms=float(np.percentile(ages, 99)) if ages else float("inf"),
             cpu_pct=100 * (cpu_s(process) - used) / passed,
@@ -105,8 +108,19 @@ def _measure(
         )
 
 
+def _issued(exchange: Exchange) -> int:
+    """Return how many trades of both symbols the exchange has issued; only differences mean something."""
+    newest = [
+        httpx.get(f"{exchange.url}/api/v3/aggTrades", params={"symbol": symbol, "limit": 1}).json()
+        for symbol in PAIR
+    ]
+    return sum(page[-1]["l"] for page in newest)
+
+
 @contextlib.contextmanager
-def _running(servers: Servers, trades_per_second: float, backend: list[str]) -> Iterator[psutil.Process]:
+def _running(
+    servers: Servers, trades_per_second: float, backend: list[str]
+) -> Iterator[tuple[Exchange, psutil.Process]]:
     python = environments.interpreter("cryptofeed-backends", _REQUIREMENTS)
     log = servers.folder / "cryptofeed.log"
     with running_exchange(servers, PAIR, trades_per_second) as exchange, log.open("wb") as output:
@@ -119,6 +133,6 @@ def _running(servers: Servers, trades_per_second: float, backend: list[str]) -> 
             start_new_session=True,
         )
         try:
-            yield psutil.Process(process.pid)
+            yield exchange, psutil.Process(process.pid)
         finally:
             stop(process)

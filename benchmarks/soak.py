@@ -31,7 +31,8 @@ Series = list[tuple[float, float]]
 
 def run() -> list[Figure]:
     """Soak the path and return rate, latency, memory and their slopes; raises when a trade is lost."""
-    with running_servers() as servers, running_path(servers, TRADES_PER_SECOND) as path:
+    whole = max(1, round(MINUTES))
+    with running_servers() as servers, running_path(servers, TRADES_PER_SECOND, minutes=whole) as path:
         await_trades(path)
         oracle = Oracle(path.exchange.url, path.database, path.settings.symbols)
         time.sleep(SETTLE_S)

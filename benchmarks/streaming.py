@@ -125,6 +125,7 @@ def _used(name: str, load: Load) -> list[Figure]:
 
 def _peer(name: str, peer: Peer) -> list[Figure]:
     return [
+        Figure(f"cryptofeed_{name}_issued_per_s", round(peer.issued_per_s), "1/s", "higher"),
         Figure(f"cryptofeed_{name}_msgs_per_s", round(peer.arrived_per_s), "1/s", "higher"),
         Figure(f"cryptofeed_{name}_latency_p99_ms", round(peer.latency_p99_ms, 1), "ms", "lower"),
         Figure(f"cryptofeed_{name}_cpu_pct", round(peer.cpu_pct), "% of a core", "lower"),

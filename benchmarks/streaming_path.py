@@ -25,7 +25,7 @@ from tests.faults.live_parts import Part, supervised
 from tests.servers import free_port
 
 PAIR = ("BTCUSDT", "ETHUSDT")
-_MINUTES = 2
+MINUTES = 2
 """About the length of a load."""
 
 
@@ -98,16 +98,16 @@ def running_servers() -> Iterator[Servers]:
 
 @contextlib.contextmanager
 def running_exchange(
-    servers: Servers, symbols: Sequence[str], trades_per_second: float
+    servers: Servers, symbols: Sequence[str], trades_per_second: float, minutes: int = MINUTES
 ) -> Iterator[Exchange]:
-    """Run an exchange that issues so many trades a second, of all symbols together."""
+    """Run an exchange that issues so many trades a second, of all symbols together, in the next minutes."""
     port, tls_port = free_port(), free_port()
     certificate, key = make_certificate(servers.folder)
     part = live_servers.exchange(
         servers.folder,
         port,
         EXCHANGE_SYMBOLS=",".join(symbols),
-        EXCHANGE_TRADES_PER_SECOND=str(trades_setting(symbols, trades_per_second, _MINUTES)),
+        EXCHANGE_TRADES_PER_SECOND=str(trades_setting(symbols, trades_per_second, minutes)),
         EXCHANGE_WEIGHT_LIMIT="1000000000",
         EXCHANGE_TLS_CERT=str(certificate),
         EXCHANGE_TLS_KEY=str(key),
@@ -130,11 +130,12 @@ def running_path(
     symbols: tuple[str, ...] = PAIR,
     intervals: tuple[str, ...] = ("1m",),
     daemons: tuple[str, ...] = ("sink", "producer"),
+    minutes: int = MINUTES,
 ) -> Iterator[LivePath]:
     """Run exchange and daemons at a load until the block ends, into a database of their own."""
     with (
         servers.database() as (settings, database),
-        running_exchange(servers, symbols, trades_per_second) as exchange,
+        running_exchange(servers, symbols, trades_per_second, minutes) as exchange,
     ):
         changed = {
             "symbols": symbols,
