@@ -24,6 +24,7 @@ RECORD_BYTES = 1_024
 """What may wait for Kafka in memory, and what a record takes there beside its value: together about
 200,000 records, half an hour of two pairs or 40 s at 5,000 a second."""
 CONNECT_MS = 3_000
+ANSWER_MS = 10_000
 RETRY_S = 1.0
 _DELIVERY_TIMEOUT_MS = 3_600_000
 _MOST_KEYS = 10_000
@@ -34,12 +35,15 @@ Headers = list[tuple[str, bytes]]
 
 def ensure_topics(bootstrap: str) -> None:
     """Create what is missing of the product's topics. Raises ``KafkaError`` when Kafka is away."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=CONNECT_MS)
+    admin = KafkaAdminClient(
+        bootstrap_servers=bootstrap, bootstrap_timeout_ms=CONNECT_MS, request_timeout_ms=ANSWER_MS
+    )
     try:
+        known = set(admin.list_topics())
         missing = {
             name: {"num_partitions": parts, "replication_factor": -1, "configs": CONFIGS.get(name, {})}
             for name, parts in PARTITIONS.items()
-            if name not in set(admin.list_topics())
+            if name not in known
         }
         if missing:
             admin.create_topics(missing, wait_for_metadata=True)

@@ -30,6 +30,21 @@ def wrap(frame: bytes, received_ms: int) -> bytes:
 
 
 def document(value: bytes) -> Document | None:
+    """Return the document of a market message, as :func:`read` does.
+
+    Raises
+    ------
+    BrokenMessageError
+        When the message is not JSON, too.
+    """
+    try:
+        message = orjson.loads(value)
+    except ValueError as error:
+        raise BrokenMessageError(f"{type(error).__name__}: {error}") from error
+    return read(message)
+
+
+def read(message: Any) -> Document | None:
     """Return the document of a market message, or ``None`` for a candle that is still open.
 
     Its ``source`` is ``"stream"``, or ``"rest"`` when the event was fetched to fill a hole.
@@ -37,10 +52,9 @@ def document(value: bytes) -> Document | None:
     Raises
     ------
     BrokenMessageError
-        When the message is not JSON, lacks what its kind must hold, or holds what cannot be stored.
+        When the message lacks what its kind must hold, or holds what cannot be stored.
     """
     try:
-        message = orjson.loads(value)
         event = message["data"]
         received = from_ms(message["received_at"])
         source = message.get("source", STREAM)
@@ -57,7 +71,7 @@ def document(value: bytes) -> Document | None:
 
 
 def _trade(event: dict[str, Any]) -> Document:
-    """Read as ``Trade.from_stream`` does, without the object between: most messages are trades."""
+    """Return a trade's document, made in one step: most messages are trades."""
     symbol, trade_id = event["s"], int(event["t"])
     price, quantity = float(event["p"]), float(event["q"])
     if not (type(symbol) is str and 0 <= trade_id < _INT64 and isfinite(price) and isfinite(quantity)):

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from pymongo.database import Database
 
 from cryptobot.exchange.errors import ExchangeError
@@ -30,7 +29,7 @@ from cryptobot.storage.gaps import ABSENT, REPAIRED
 from cryptobot.storage.live import insert_new
 from cryptobot.storage.live_gaps import LiveGap
 from cryptobot.storage.live_holes import TradeRange
-from streaming.documents import REST, document
+from streaming.documents import REST, read
 
 FOUND_BY = "live_gaps"
 SETTLED = timedelta(minutes=1)
@@ -69,6 +68,10 @@ class Repaired:
     failures: list[str] = field(default_factory=list)
 
 
+_Range = tuple[tuple[str, str, str | None], int, int]
+"""A stream, and the first and last of what is missing in it."""
+
+
 class _OverError(Exception):
     """The run's share of work is done."""
 
@@ -97,35 +100,41 @@ def repair_gaps(
         except ExchangeError as error:
             done.failures.append(str(error))
         else:
+            known = [_range(gap) for gap in live_gaps.open_gaps(database)]
             for symbol in settings.symbols:
-                done.found += _record(database, symbol, settings.intervals, now)
+                done.found += _record(database, symbol, settings.intervals, known, now)
             with suppress(_OverError):
                 done.left = True
                 for fill in _work(database, exchange, now, done, budget):
                     budget.spend()
                     fill()
                 done.left = False
-    done.open = len(live_holes.open_gaps(database))
+    done.open = len(live_gaps.open_gaps(database))
     return done
 
 
-def _record(database: Database[Document], symbol: str, intervals: Sequence[str], now: datetime) -> int:
-    """Record the holes of a symbol that no open record holds; return how many."""
-    known = [_range(gap) for gap in live_gaps.open_gaps(database, timedelta()) if gap.symbol == symbol]
+def _record(
+    database: Database[Document],
+    symbol: str,
+    intervals: Sequence[str],
+    known: Sequence[_Range],
+    now: datetime,
+) -> int:
+    """Record the holes of a symbol that none of the ``known`` ones holds; return how many."""
     found = [
         gap
         for gap in _holes(database, symbol, intervals, now)
         if not any(
-            kind == (gap.kind, gap.interval) and first <= gap.first and gap.last <= last
-            for kind, first, last in known
+            stream == (gap.kind, gap.symbol, gap.interval) and first <= gap.first and gap.last <= last
+            for stream, first, last in known
         )
     ][:RECORDED_AT_ONCE]
     live_gaps.record_open(database, found, found_by=FOUND_BY)
     return len(found)
 
 
-def _range(gap: LiveGap) -> tuple[tuple[str, str | None], int, int]:
-    return (gap.kind, gap.interval), gap.first, gap.last
+def _range(gap: LiveGap) -> _Range:
+    return (gap.kind, gap.symbol, gap.interval), gap.first, gap.last
 
 
 def _holes(
@@ -147,8 +156,7 @@ def _work(
     database: Database[Document], exchange: RestClient, now: datetime, done: Repaired, budget: _Budget
 ) -> Iterator[Callable[[], None]]:
     """Yield what is to be done: candles first, which are few, then the trades of each symbol."""
-    open_gaps = live_gaps.open_gaps(database, timedelta())
-    ready = [gap for gap in open_gaps if gap.end_ms <= to_ms(now - SETTLED)]
+    ready = [gap for gap in live_gaps.open_gaps(database) if gap.end_ms <= to_ms(now - SETTLED)]
     for gap in (gap for gap in ready if gap.kind == "kline"):
         yield lambda gap=gap: _fill_klines(database, exchange, now, gap, done)  # type: ignore[misc]
     trades = [gap for gap in ready if gap.kind == "trade"]
@@ -252,9 +260,7 @@ def _ids(gap: LiveGap) -> TradeRange:
 
 def _insert(database: Database[Document], events: Iterable[dict[str, Any]]) -> int:
     received = to_ms(datetime.now(UTC))
-    made = (
-        document(orjson.dumps({"data": event, "received_at": received, "source": REST})) for event in events
-    )
+    made = (read({"data": event, "received_at": received, "source": REST}) for event in events)
     return insert_new(database, [each for each in made if each is not None]).inserted
 
 

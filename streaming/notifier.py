@@ -24,14 +24,13 @@ from cryptobot.storage.collections import ensure_collections
 from cryptobot.storage.database import Document, connect
 from streaming.broker import Publisher
 from streaming.metrics import counted, measured
-from streaming.service import Heartbeat, Pulse, start_logging, stop_on_signals
+from streaming.service import RETRY_S, Heartbeat, Pulse, start_logging, stop_on_signals, wait_out
 
 log = logging.getLogger(__name__)
 
 READER = "notifier"
 SWEEP_S = 10.0
 ANSWER_S = 10.0
-RETRY_S = 1.0
 ENDLESS = Patience(attempts=2**31, age=timedelta.max)
 """Kafka is a part of the product: an alert waits for it however long it is away."""
 
@@ -109,7 +108,7 @@ class Notifier(threading.Thread):
                     self._begin_anew()
             except PyMongoError as error:
                 self._state.reconnects += 1
-                self._wait(f"alerts cannot be followed in MongoDB: {error!r}")
+                wait_out(self._state, self._stop_event, f"alerts cannot be followed in MongoDB: {error!r}")
                 if isinstance(error, OperationFailure):
                     self._begin_anew()
 
@@ -153,12 +152,6 @@ class Notifier(threading.Thread):
                 outbox.keep_position(self._database, READER, None)
         except PyMongoError as error:
             log.warning("the place in the stream is not forgotten yet: %s", type(error).__name__)
-
-    def _wait(self, problem: str) -> None:
-        if self._state.problem is None:
-            log.warning("%s; trying again", problem[:300])
-        self._state.problem = problem[:300]
-        self._stop_event.wait(RETRY_S)
 
 
 def main() -> None:

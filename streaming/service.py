@@ -28,6 +28,8 @@ from streaming.metrics import Tally, counted, measured, serve
 log = logging.getLogger(__name__)
 
 LOG_EVERY_BEATS = 12
+RETRY_S = 1.0
+_PROBLEM_CHARS = 300
 
 
 def start_logging() -> None:
@@ -63,6 +65,14 @@ class Pulse:
     lag: int | None = measured("Messages in the topics that are not taken yet; only consumers have them.")
     last_event_at: datetime | None = measured("When the last message was taken.")  # noqa: RUF009 - a field
     problem: str | None = None
+
+
+def wait_out(pulse: Pulse, stop: threading.Event, problem: str) -> None:
+    """Take note that a service cannot go on, log it when it is new, and wait a while, or for the stop."""
+    if pulse.problem is None:
+        log.warning("%s; trying again", problem[:_PROBLEM_CHARS])
+    pulse.problem = problem[:_PROBLEM_CHARS]
+    stop.wait(RETRY_S)
 
 
 class Heartbeat(threading.Thread):

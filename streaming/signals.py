@@ -28,7 +28,7 @@ from cryptobot.storage.database import Document, connect
 from streaming.broker import SIGNALS_GROUP, Publisher, connect_consumer
 from streaming.documents import STREAM, BrokenMessageError, document
 from streaming.metrics import LATENCY_S, Tally, counted, measured
-from streaming.service import Heartbeat, Pulse, start_logging, stop_on_signals
+from streaming.service import RETRY_S, Heartbeat, Pulse, start_logging, stop_on_signals, wait_out
 from streaming.waiting import WAIT_S, Key, WaitingCandles
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,6 @@ ROUND = 50
 """So many candles are assessed before the first of them is written."""
 WRITE_S = 3.0
 """A write that takes longer is tried again: the stop must not wait for a MongoDB that is away."""
-RETRY_S = 1.0
 REMEMBERED = 10_000
 """Signals of which it is known that they are in the topic."""
 
@@ -100,13 +99,13 @@ class SignalService:
                 ready = ready or self._prepare()
                 consumer = self._subscribe()
             except (KafkaError, PyMongoError) as error:
-                self._pause(f"cannot start: {error!r}")
+                wait_out(self._state, self._stop, f"cannot start: {error!r}")
                 continue
             try:
                 self._consume(consumer)
             except KafkaError as error:
                 self._state.reconnects += 1
-                self._pause(f"Kafka at {self._settings.kafka_bootstrap}: {error!r}")
+                wait_out(self._state, self._stop, f"Kafka at {self._settings.kafka_bootstrap}: {error!r}")
             finally:
                 consumer.close(autocommit=False, timeout_ms=1_000)
         self._store.close(timeout_s=0.5)
@@ -175,7 +174,7 @@ class SignalService:
         try:
             ready = self._waiting.ready(self._database, came)
         except PyMongoError as error:
-            self._pause(f"MongoDB cannot be asked for missing candles: {error!r}")
+            wait_out(self._state, self._stop, f"MongoDB cannot be asked for missing candles: {error!r}")
             return []
         self._state.problem = None
         return ready
@@ -201,7 +200,11 @@ class SignalService:
                 with pymongo.timeout(WRITE_S):
                     stored = self._announcer.announce(assessed, now)
             except PyMongoError as error:
-                self._pause(f"MongoDB does not take what {len(assessed)} candles say: {error!r}")
+                wait_out(
+                    self._state,
+                    self._stop,
+                    f"MongoDB does not take what {len(assessed)} candles say: {error!r}",
+                )
             else:
                 self._state.problem = None
                 return stored
@@ -249,12 +252,6 @@ class SignalService:
 
     def _note_model(self, symbol: str, version: str, outcome: str) -> None:
         log.info("%s: model %s %s", symbol, version, outcome)
-
-    def _pause(self, problem: str) -> None:
-        if self._state.problem is None:
-            log.warning("%s; trying again", problem[:300])
-        self._state.problem = problem[:300]
-        self._stop.wait(RETRY_S)
 
 
 def main() -> None:

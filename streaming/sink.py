@@ -23,7 +23,7 @@ from streaming.documents import STREAM, BrokenMessageError, document
 from streaming.letters import LETTER_BYTES, REPLAYED
 from streaming.metrics import BATCH_S, LATENCY_S, Tally
 from streaming.partitions import Partitions
-from streaming.service import Heartbeat, Pulse, start_logging, stop_on_signals
+from streaming.service import RETRY_S, Heartbeat, Pulse, start_logging, stop_on_signals, wait_out
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,6 @@ WRITE_S = 4.0
 """A write that takes longer is tried again: the stop must not wait for a MongoDB that is away."""
 POLL_MS = 200
 LAG_S = 1.0
-RETRY_S = 1.0
 
 
 class Sink:
@@ -63,13 +62,13 @@ class Sink:
                     ensure_collections(self._database)
                 partitions = Partitions(self._settings.kafka_bootstrap, BATCH)
             except (KafkaError, PyMongoError) as error:
-                self._wait(f"cannot start: {error!r}")
+                wait_out(self.state, self._stop, f"cannot start: {error!r}")
                 continue
             try:
                 self._consume(partitions)
             except KafkaError as error:
                 self.state.reconnects += 1
-                self._wait(f"Kafka at {self._settings.kafka_bootstrap}: {error!r}")
+                wait_out(self.state, self._stop, f"Kafka at {self._settings.kafka_bootstrap}: {error!r}")
             finally:
                 partitions.close(timeout_ms=2_000)
 
@@ -112,7 +111,9 @@ class Sink:
                 refused = self._write(kept, latest)
                 break
             except PyMongoError as error:
-                self._wait(f"MongoDB does not take a batch of {len(records)}: {error!r}")
+                wait_out(
+                    self.state, self._stop, f"MongoDB does not take a batch of {len(records)}: {error!r}"
+                )
                 if self._stop.is_set():
                     return False
         self.state.problem = None
@@ -163,12 +164,6 @@ class Sink:
             if self._stop.is_set():
                 return False
         return True
-
-    def _wait(self, problem: str) -> None:
-        if self.state.problem is None:
-            log.warning("%s; trying again", problem[:300])
-        self.state.problem = problem[:300]
-        self._stop.wait(RETRY_S)
 
 
 def _value_size(record: Any) -> int:

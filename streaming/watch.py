@@ -18,11 +18,20 @@ from kafka.errors import KafkaError
 from pymongo.database import Database
 
 from cryptobot.settings import Settings
-from cryptobot.storage import health, live, live_holes
+from cryptobot.storage import health, live, live_gaps, live_holes
 from cryptobot.storage.database import Document
+from cryptobot.storage.live_health import (
+    CONSUMERS_ARE_BEHIND,
+    DAEMON_IS_SILENT,
+    DAEMONS,
+    DEAD_LETTERS_ARRIVED,
+    EVENTS_ARE_OLD,
+    GAPS_STAY_OPEN,
+    KAFKA_IS_AWAY,
+    TRADES_ARE_MISSING,
+)
 from streaming.kafka_watch import CONSUMERS, consumer_lag, dead_letters_since
 
-SERVICES = ("producer", "sink", "signals", "notifier")
 WINDOW = timedelta(minutes=15)
 """How far back missing trades are looked for."""
 EVENT_AGE_S = 60.0
@@ -33,14 +42,6 @@ LETTERS_SHOWN_FOR = timedelta(minutes=3)
 """How long a dead letter counts as new, at least; otherwise since the last look."""
 REPAIRED_WITHIN = timedelta(minutes=5)
 """What is still missing so long after it should have come is not being repaired."""
-
-DAEMON_IS_SILENT = "daemon_is_silent"
-KAFKA_IS_AWAY = "kafka_is_away"
-CONSUMERS_ARE_BEHIND = "consumers_are_behind"
-DEAD_LETTERS_ARRIVED = "dead_letters_arrived"
-EVENTS_ARE_OLD = "events_are_old"
-TRADES_ARE_MISSING = "trades_are_missing"
-GAPS_STAY_OPEN = "gaps_stay_open"
 
 
 class Message(Protocol):
@@ -99,7 +100,7 @@ def look(settings: Settings, database: Database[Document], last_look: datetime |
 
 def _services(database: Database[Document], found: Found) -> None:
     services = {}
-    for service in SERVICES:
+    for service in DAEMONS:
         alive = health.live_instances(database, service)
         services[service] = [dict(orjson.loads(orjson.dumps(record))) for record in alive]
         problems = [
@@ -174,11 +175,11 @@ def _holes(settings: Settings, database: Database[Document], found: Found, now: 
                 f"{symbol}: {missing} trades between the ids {holes[0].first_id} and {holes[-1].last_id} "
                 "are missing and were not repaired; look at the DAG live_gaps"
             )
-    gaps = live_holes.open_gaps(database)
-    stale = [gap for gap in gaps if live_holes.opened_at(gap) < now - REPAIRED_WITHIN]
+    gaps = live_gaps.open_gaps(database)
+    stale = live_gaps.open_gaps(database, REPAIRED_WITHIN)
     if stale:
         found.findings[GAPS_STAY_OPEN].append(
             f"{len(stale)} recorded holes are open for more than {REPAIRED_WITHIN.seconds // 60} minutes, "
-            f"the oldest is {stale[0]['_id']}; look at the DAG live_gaps"
+            f"the oldest is {stale[0].key}; look at the DAG live_gaps"
         )
     found.detail |= {"trades": trades, "open_gaps": len(gaps)}

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, DeltaTriggerTimetable, TaskGroup, TriggerRule, chain, task
 
-from cryptobot.storage.live_health import LOOKED_AT_EVERY
+from cryptobot.storage.live_health import DAEMONS, LOOKED_AT_EVERY
 from pipeline import live
 from pipeline.assets import QUALITY_REPORT, STREAMING_DATA, VALIDATED_STREAMING_DATA
 from pipeline.connections import product_database, product_settings
@@ -28,7 +28,7 @@ with DAG(
     doc_md=__doc__,
     **dag_defaults("live", deadline=timedelta(minutes=10)),
 ):
-    sensors = [*map(live.receives, live.TOPICS), *map(live.beats, live.DAEMONS)]
+    sensors = [*map(live.receives, live.TOPICS), *map(live.beats, DAEMONS)]
 
     @task.branch(trigger_rule=TriggerRule.ALL_DONE, retries=0, execution_timeout=timedelta(minutes=2))
     def health(*, ti) -> list[str]:

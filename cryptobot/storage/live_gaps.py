@@ -79,7 +79,7 @@ def mark(database: Database[Document], gaps: Iterable[LiveGap], state: State) ->
         database[GAPS].bulk_write(updates, ordered=False)
 
 
-def open_gaps(database: Database[Document], older_than: timedelta) -> list[LiveGap]:
+def open_gaps(database: Database[Document], older_than: timedelta = timedelta()) -> list[LiveGap]:
     """Return the live streams' open holes that were found longer ago than ``older_than``, oldest first."""
     query = {
         "kind": {"$in": ["trade", "kline"]},

@@ -13,6 +13,18 @@ from cryptobot.storage.database import Document
 
 LIVE_FEED = "live_feed"
 
+DAEMONS = ("producer", "sink", "signals", "notifier")
+"""The services that carry the live feed and what follows from it."""
+
+TOPIC_IS_SILENT = "topic_is_silent"
+DAEMON_IS_SILENT = "daemon_is_silent"
+KAFKA_IS_AWAY = "kafka_is_away"
+CONSUMERS_ARE_BEHIND = "consumers_are_behind"
+DEAD_LETTERS_ARRIVED = "dead_letters_arrived"
+EVENTS_ARE_OLD = "events_are_old"
+TRADES_ARE_MISSING = "trades_are_missing"
+GAPS_STAY_OPEN = "gaps_stay_open"
+
 LOOKED_AT_EVERY = timedelta(seconds=90)
 """How often the feed is looked at: an outage must be told within three minutes of its cause."""
 

@@ -19,7 +19,7 @@ from cryptobot.market import Interval, Span
 from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.storage.collections import GAPS, STREAMING_DATA
 from cryptobot.storage.database import Document
-from cryptobot.storage.gaps import ABSENT, OPEN, find_gaps
+from cryptobot.storage.gaps import ABSENT, find_gaps
 
 MOST_IDS = 500_000
 """Ids of a symbol behind its newest trade that are looked at, at most."""
@@ -77,18 +77,6 @@ def missing_trades(database: Database[Document], among: TradeRange) -> list[Trad
     """Return which ids are not stored, in order; those that the exchange does not have are left out."""
     absent = [(gap["first_id"], gap["last_id"]) for gap in _absent_trades(database, among)]
     return [part for hole in _joined(_short(database, among)) for part in _without(hole, absent)]
-
-
-def open_gaps(database: Database[Document]) -> list[Document]:
-    """Return the recorded holes of live data that are not repaired, those of the oldest data first."""
-    wanted = {"state": OPEN, "kind": {"$in": ["trade", "kline"]}}
-    return list(database[GAPS].find(wanted).sort("from", ASCENDING))
-
-
-def opened_at(gap: Document) -> datetime:
-    """Return when a hole was found, or, where that is not known, when its data should have come."""
-    found: datetime = gap.get("found_at") or gap["to"]
-    return found
 
 
 def traded_before(database: Database[Document], hole: TradeRange) -> datetime | None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from cryptobot.settings import ROOT, Settings
+from cryptobot.storage.live_health import DAEMONS
 from infra.local import postgres
 from infra.local.layout import Layout
 
 DAGS = ROOT / "airflow" / "dags"
 
-WATCHED = ("trades", "klines", "tickers", "producer", "sink", "signals", "notifier")
+WATCHED = ("trades", "klines", "tickers", *DAEMONS)
 """Topics and daemons that sensors wait for at the same time: each by a consumer group, and so by a
 connection, of its own."""
 

@@ -16,7 +16,8 @@ from pymongo.errors import PyMongoError
 from cryptobot.settings import Settings
 from cryptobot.storage.database import connect
 from cryptobot.storage.health import live_instances
-from infra.local import mongod, topics
+from infra.local import mongod
+from streaming.broker import ensure_topics
 
 Check = Callable[[], bool]
 """True when the service is healthy; an exception of ``NOT_YET`` means that it is not."""
@@ -51,7 +52,7 @@ def broker(bootstrap: str) -> Check:
     """Return a check that the broker answers and holds the product's topics (created where missing)."""
 
     def has_topics() -> bool:
-        topics.create(bootstrap)
+        ensure_topics(bootstrap)
         return True
 
     return has_topics

@@ -10,13 +10,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptobot.settings import Settings
+from cryptobot.storage.live_health import DAEMONS
 from infra.local import health, kafka, mongod, postgres
 from infra.local.layout import Layout
 
 _BIN = Path(sys.executable).parent
 STORES = frozenset({"mongod", "kafka", "postgres"})
 """What the other services write to, and which therefore stops last."""
-DAEMONS = ("producer", "sink", "signals", "notifier")
 METRICS_PORT = 9101
 """Where the first daemon serves its metrics, unless the settings name another port; the others follow."""
 
@@ -51,10 +51,10 @@ def declare(settings: Settings, layout: Layout) -> list[Service]:
     exchange = [_exchange(settings)] if settings.exchange == "offline" else []
     stores = _names(database, broker)
     product = [
-        _daemon(settings, "producer", (*stores, *_names(exchange))),
-        _daemon(settings, "sink", stores),
-        _daemon(settings, "signals", stores),
-        _daemon(settings, "notifier", stores),
+        *(
+            _daemon(settings, name, (*stores, *_names(exchange)) if name == "producer" else stores)
+            for name in DAEMONS
+        ),
         Service(
             "api",
             (str(_BIN / "cryptobot-api"),),

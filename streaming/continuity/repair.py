@@ -20,6 +20,7 @@ from cryptobot.market.instant import from_ms
 from streaming.broker import Publisher
 from streaming.continuity.sequence import Hole
 from streaming.continuity.streams import Stretch
+from streaming.documents import REST
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class Repair:
         message = {
             "stream": name,
             "data": event,
-            "source": "rest",
+            "source": REST,
             "received_at": time.time_ns() // 1_000_000,
         }
         topic = topics.TRADES if stretch.interval is None else topics.KLINES

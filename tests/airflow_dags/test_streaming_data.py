@@ -13,7 +13,7 @@ from pymongo.database import Database
 from cryptobot.settings import Settings
 from cryptobot.storage import health
 from cryptobot.storage.collections import ALERTS, SERVICE_HEALTH
-from cryptobot.storage.live_health import LIVE_FEED
+from cryptobot.storage.live_health import DAEMONS, LIVE_FEED
 from infra.local.airflow_environment import WATCHED, connections
 from streaming import watch
 
@@ -175,7 +175,7 @@ def test_kafka_away_is_a_finding_not_a_crash(
     from tests.servers import free_port
 
     monkeypatch.setenv("CRYPTOBOT_KAFKA_BOOTSTRAP", f"127.0.0.1:{free_port()}")
-    for service in watch.SERVICES:
+    for service in DAEMONS:
         health.report_health(product, service, "1@host", "healthy", {"problem": None})
     ti = Ti(*SENSORS)
     began = datetime.now(UTC)

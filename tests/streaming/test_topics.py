@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
 from cryptobot.market.topics import DEAD_LETTER, PARTITIONS, TRADES
-from infra.local import kafka, topics
+from infra.local import kafka
 from streaming.broker import ensure_topics
 from tests.servers import free_port, running
 
@@ -16,9 +15,8 @@ WEEK_MS = 7 * 86_400_000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("create", [ensure_topics, topics.create])
 def test_topics_are_made_as_declared_and_dead_letters_are_kept_for_a_week(
-    create: Callable[[str], None], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     port = free_port()
     bootstrap = f"127.0.0.1:{port}"
@@ -29,8 +27,8 @@ def test_topics_are_made_as_declared_and_dead_letters_are_kept_for_a_week(
         return True
 
     with running(kafka.command(tmp_path), ready=ready, log=tmp_path / "log"):
-        create(bootstrap)
-        create(bootstrap)  # again: nothing is missing
+        ensure_topics(bootstrap)
+        ensure_topics(bootstrap)  # again: nothing is missing
         admin = KafkaAdminClient(bootstrap_servers=bootstrap)
         try:
             made = admin.describe_topics(list(PARTITIONS))

@@ -12,25 +12,24 @@ from typing import Any
 import pytest
 
 from cryptobot.market import topics
-from cryptobot.market.instant import from_ms
+from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.settings import Settings
 from cryptobot.storage import health, live
 from cryptobot.storage.collections import GAPS, STREAMING_DATA
-from infra.local.airflow_environment import connections
-from streaming.documents import document, wrap
-from streaming.kafka_watch import consumer_lag, dead_letters_since
-from streaming.watch import (
+from cryptobot.storage.live_gaps import LiveGap, record_open
+from cryptobot.storage.live_health import (
     DAEMON_IS_SILENT,
+    DAEMONS,
     DEAD_LETTERS_ARRIVED,
     EVENTS_ARE_OLD,
     GAPS_STAY_OPEN,
     KAFKA_IS_AWAY,
-    SERVICES,
     TRADES_ARE_MISSING,
-    fresh_heartbeat,
-    fresh_message,
-    look,
 )
+from infra.local.airflow_environment import connections
+from streaming.documents import document, wrap
+from streaming.kafka_watch import consumer_lag, dead_letters_since
+from streaming.watch import fresh_heartbeat, fresh_message, look
 from tests.servers import free_port, wait_until
 from tests.streaming.conftest import Starter
 from tests.streaming.feed import RECEIVED_MS, START_MS, Feed, kline, ticker, trade
@@ -132,7 +131,7 @@ class TestLook:
     def test_names_what_is_missing(self, live_settings: Settings, database: Documents, symbol: str) -> None:
         found = look(live_settings, database)
         assert [told.split(";")[0] for told in found.findings[DAEMON_IS_SILENT]] == [
-            f"no {service} reports" for service in SERVICES
+            f"no {service} reports" for service in DAEMONS
         ]
         assert found.findings[EVENTS_ARE_OLD] == [f"{symbol}: no event was ever stored"]
 
@@ -176,15 +175,15 @@ class TestLook:
     def test_tells_recorded_holes_that_stay_open(
         self, live_settings: Settings, database: Documents, symbol: str
     ) -> None:
-        hole = {"kind": "trade", "symbol": symbol, "state": "open", "first_id": 7, "last_id": 8}
-        now = datetime.now(UTC)
-        for name, ago in (("new", 2), ("old", 8)):
-            at = now - timedelta(minutes=ago)
-            database[GAPS].insert_one({"_id": name, **hole, "from": at - timedelta(seconds=1), "to": at})
+        now = to_ms(datetime.now(UTC))
+        old, new = (LiveGap("trade", symbol, None, first, first, now - 1, now) for first in (7, 9))
+        record_open(database, [old, new], found_by="test")
+        found_at = datetime.now(UTC) - timedelta(minutes=8)
+        database[GAPS].update_one({"_id": old.key}, {"$set": {"found_at": found_at}})
         found = look(live_settings, database)
         assert found.detail["open_gaps"] == 2
         (told,) = found.findings[GAPS_STAY_OPEN]
-        assert told.startswith("1 recorded holes are open for more than 5 minutes, the oldest is old")
+        assert told.startswith(f"1 recorded holes are open for more than 5 minutes, the oldest is {old.key}")
 
     def test_tells_that_kafka_is_away(self, live_settings: Settings, database: Documents) -> None:
         away = live_settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{free_port()}"})
@@ -224,7 +223,7 @@ class TestTrigger:
 
 def all_report(database: Documents) -> None:
     """Record a heartbeat of each service."""
-    for service in SERVICES:
+    for service in DAEMONS:
         health.report_health(database, service, "1@host", "healthy", {"problem": None})
 
 

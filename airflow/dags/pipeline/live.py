@@ -12,6 +12,17 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, T
 from airflow.triggers.base import StartTriggerArgs
 
 from cryptobot.market import topics
+from cryptobot.storage.live_health import (
+    CONSUMERS_ARE_BEHIND,
+    DAEMON_IS_SILENT,
+    DAEMONS,
+    DEAD_LETTERS_ARRIVED,
+    EVENTS_ARE_OLD,
+    GAPS_STAY_OPEN,
+    KAFKA_IS_AWAY,
+    TOPIC_IS_SILENT,
+    TRADES_ARE_MISSING,
+)
 
 WITHIN = timedelta(seconds=30)
 """How long each sensor waits. Daemons beat every five seconds, and the exchange sends more often."""
@@ -19,17 +30,16 @@ WITHIN = timedelta(seconds=30)
 _TRIGGERER_ANSWERS_WITHIN = timedelta(seconds=75)
 
 TOPICS = {"trades": topics.TRADES, "klines": topics.KLINES, "tickers": topics.TICKERS}
-DAEMONS = ("producer", "sink", "signals", "notifier")
 
 FINDINGS = {
-    "topic_is_silent": "A topic of the market receives nothing.",
-    "daemon_is_silent": "A daemon does not beat, or reports a problem.",
-    "kafka_is_away": "Kafka does not answer.",
-    "consumers_are_behind": "Messages wait for longer than a minute to be handled.",
-    "dead_letters_arrived": "Messages were put aside because they are broken.",
-    "events_are_old": "The newest event of a symbol is old.",
-    "trades_are_missing": "Trade ids are missing, and were not repaired.",
-    "gaps_stay_open": "Recorded holes are not repaired.",
+    TOPIC_IS_SILENT: "A topic of the market receives nothing.",
+    DAEMON_IS_SILENT: "A daemon does not beat, or reports a problem.",
+    KAFKA_IS_AWAY: "Kafka does not answer.",
+    CONSUMERS_ARE_BEHIND: "Messages wait for longer than a minute to be handled.",
+    DEAD_LETTERS_ARRIVED: "Messages were put aside because they are broken.",
+    EVENTS_ARE_OLD: "The newest event of a symbol is old.",
+    TRADES_ARE_MISSING: "Trade ids are missing, and were not repaired.",
+    GAPS_STAY_OPEN: "Recorded holes are not repaired.",
 }
 """What can be wrong, each a task that is red when it is, and skipped when not."""
 
@@ -143,12 +153,12 @@ def finding(name: str):
 def silent(states: Mapping[str, str]) -> dict[str, Sequence[str]]:
     """Return the findings of the sensors, by the states of their tasks."""
     told = {
-        "topic_is_silent": [
+        TOPIC_IS_SILENT: [
             f"{topic} receives nothing"
             for name, topic in TOPICS.items()
             if states.get(f"{name}_arrive") != "success"
         ],
-        "daemon_is_silent": [
+        DAEMON_IS_SILENT: [
             f"the {service} does not beat through Kafka, or reports a problem"
             for service in DAEMONS
             if states.get(f"{service}_beats") != "success"

@@ -1,4 +1,4 @@
-"""Trades and tickers as the live streams carry them."""
+"""Tickers as the live streams carry them."""
 
 from __future__ import annotations
 
@@ -7,30 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from cryptobot.market.instant import from_ms
-
-
-@dataclass(frozen=True, slots=True)
-class Trade:
-    """One trade. Ids rise by one without holes within a symbol: a hole means loss."""
-
-    symbol: str
-    trade_id: int
-    price: float
-    quantity: float
-    buyer_is_maker: bool
-    event_time: datetime
-
-    @classmethod
-    def from_stream(cls, event: dict[str, Any]) -> Trade:
-        """Read a ``<symbol>@trade`` event; ``event_time`` is the time of the trade."""
-        return cls(
-            symbol=event["s"],
-            trade_id=int(event["t"]),
-            price=float(event["p"]),
-            quantity=float(event["q"]),
-            buyer_is_maker=bool(event["m"]),
-            event_time=from_ms(int(event["T"])),
-        )
 
 
 @dataclass(frozen=True, slots=True)
