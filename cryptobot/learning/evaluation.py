@@ -26,7 +26,10 @@ MEAN = "mean"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One candidate, judged on every fold but the first, and what it would be served with."""
+    """One candidate, judged on every fold but the first, and what it would be served with.
+
+    ``probabilities`` are those of the rows that were judged, calibrated, ``(n, 3)``.
+    """
 
     algorithm: str
     metrics: dict[str, Any]
@@ -35,6 +38,7 @@ class Evaluation:
     baselines: dict[str, Performance]
     calibration: Calibration
     thresholds: Thresholds
+    probabilities: Floats
 
 
 def candidates(predictions: Mapping[str, Sequence[Floats]]) -> dict[str, list[Floats]]:
@@ -83,6 +87,7 @@ def evaluate(dataset: Dataset, algorithm: str, predictions: Sequence[Floats], co
         baselines=baselines(dataset, judged, costs),
         calibration=calibration,
         thresholds=thresholds,
+        probabilities=served[judged],
     )
 
 

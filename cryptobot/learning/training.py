@@ -10,6 +10,7 @@ import onnxruntime
 
 from cryptobot.learning.algorithms import ALGORITHMS
 from cryptobot.learning.dataset import Dataset
+from cryptobot.learning.search import Search
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,10 +24,11 @@ class ExportError(RuntimeError):
 
 @dataclass(frozen=True)
 class FinalModel:
-    """A model fitted on all labels: its ONNX bytes, and its own probabilities of the golden rows."""
+    """A model fitted on all labels: its ONNX bytes, what it makes of the golden rows, its parameters."""
 
     onnx: bytes
     golden_probabilities: Floats
+    search: Search
 
 
 def predict_fold(dataset: Dataset, algorithm: str, fold: int) -> Floats:
@@ -52,7 +54,7 @@ def fit_final(dataset: Dataset, algorithm: str) -> FinalModel:
             f"{dataset.symbol} {algorithm}: ONNX differs by {difference:.2g}, "
             f"more than {PARITY:g}; the converter does not fit this version of the library"
         )
-    return FinalModel(onnx, expected[golden_positions(dataset)])
+    return FinalModel(onnx, expected[golden_positions(dataset)], Search({}, 1))
 
 
 def golden_positions(dataset: Dataset) -> npt.NDArray[np.int64]:

@@ -8,9 +8,11 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from cryptobot.learning.calibration import Calibration
+from cryptobot.learning.reference import Reference
+from cryptobot.learning.search import Search
 from cryptobot.learning.signal import CLASSES, Thresholds
 
-FORMAT = 1
+FORMAT = 2
 
 
 class _Part(BaseModel):
@@ -40,7 +42,7 @@ class GoldenRow(_Part):
 
 
 class Member(_Part):
-    """One ONNX model of the bundle; the bundle's probabilities are the members' mean."""
+    """One ONNX model of the bundle; the one named as the manifest's ``algorithm`` is served."""
 
     algorithm: str
     sha256: str
@@ -52,6 +54,9 @@ class Manifest(_Part):
     ``sha256`` is that of the content: models and manifest without ``version`` and ``created_at``.
     The same data and seed give the same one. ``created_at`` is the instant that the model was made
     as of, so that making it again changes nothing; when it was stored, the registry knows.
+
+    ``search`` tells, by algorithm, the parameters that the model was fitted with and how many
+    sets were tried; ``trials`` among how many models it was picked; ``seed`` what was drawn with.
     """
 
     format: int = FORMAT
@@ -69,6 +74,10 @@ class Manifest(_Part):
     metrics: dict[str, Any]
     calibration: Calibration
     thresholds: Thresholds
+    reference: Reference
+    search: dict[str, Search]
+    trials: int = Field(ge=1)
+    seed: int
     fit: bool
     reasons: tuple[str, ...]
     golden_rows: tuple[GoldenRow, ...] = Field(min_length=1)

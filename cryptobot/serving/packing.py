@@ -11,9 +11,12 @@ import numpy as np
 from pydantic import SecretStr
 
 from cryptobot.features import FEATURE_SET
+from cryptobot.learning.algorithms import SEED
 from cryptobot.learning.dataset import Dataset
 from cryptobot.learning.evaluation import MEAN, Evaluation
 from cryptobot.learning.gate import Verdict
+from cryptobot.learning.reference import reference
+from cryptobot.learning.search import trials
 from cryptobot.learning.training import FinalModel, golden_positions
 from cryptobot.serving.bundle import open_bundle, write_bundle
 from cryptobot.serving.manifest import FeatureSchema, GoldenRow, Manifest, Window
@@ -50,6 +53,10 @@ def pack(
         metrics=_metrics(dataset, evaluation, log_losses),
         calibration=evaluation.calibration,
         thresholds=evaluation.thresholds,
+        reference=reference(dataset, evaluation.probabilities, evaluation.metrics["precision"]),
+        search={name: finals[name].search for name in sorted(finals)},
+        trials=trials(final.search for final in finals.values()),
+        seed=SEED,
         fit=verdict.fit,
         reasons=verdict.reasons,
         golden_rows=_golden_rows(dataset, evaluation, [finals[name] for name in members]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from sklearn.ensemble import RandomForestClassifier
 from cryptobot.features import FEATURE_SET
 from cryptobot.learning.calibration import Calibration
 from cryptobot.learning.export import forest_to_onnx
-from cryptobot.learning.signal import Thresholds
+from cryptobot.learning.reference import PROBABILITY_EDGES, Distribution, Reference
+from cryptobot.learning.search import Search
+from cryptobot.learning.signal import CLASSES, Thresholds
 from cryptobot.serving.manifest import FeatureSchema, GoldenRow, Manifest, Window
 
 KEY = SecretStr("a key for tests")
@@ -40,6 +43,18 @@ def golden_rows(seed: int = 0) -> tuple[GoldenRow, ...]:
     )
 
 
+def reference() -> Reference:
+    """Return what the forest's rows were drawn from: normal features, in ten bins alike."""
+    deciles = tuple(map(NormalDist().inv_cdf, PROBABILITY_EDGES))
+    alike = (0.1,) * 10
+    return Reference(
+        features={name: Distribution(deciles, alike) for name in FEATURE_SET.names},
+        predictions={name: Distribution(PROBABILITY_EDGES, alike) for name in CLASSES},
+        hit_rate={"buy": 0.4, "sell": None},
+        rows=300,
+    )
+
+
 def manifest(**changes: Any) -> Manifest:
     fields: dict[str, Any] = {
         "symbol": "BTCUSDT",
@@ -53,6 +68,10 @@ def manifest(**changes: Any) -> Manifest:
         "metrics": {"log_loss": 1.05},
         "calibration": Calibration(),
         "thresholds": Thresholds(buy=0.4, sell=0.4),
+        "reference": reference(),
+        "search": {"random_forest": Search({"max_depth": 4}, 1)},
+        "trials": 1,
+        "seed": 0,
         "fit": False,
         "reasons": ("a test",),
         "golden_rows": golden_rows(),

@@ -124,8 +124,8 @@ def test_another_feature_set_is_incompatible() -> None:
 
 
 def test_a_later_format_is_incompatible() -> None:
-    _, data = write_bundle(manifest(format=2), {"random_forest": forest_onnx()}, KEY)
-    with pytest.raises(BundleIncompatibleError, match="format 2"):
+    _, data = write_bundle(manifest(format=3), {"random_forest": forest_onnx()}, KEY)
+    with pytest.raises(BundleIncompatibleError, match="format 3"):
         open_bundle(data, KEY)
 
 
