@@ -16,8 +16,8 @@ from api.json import dumps
 from api.problems import Unavailable, Unprocessable
 from cryptobot.decisions.decision import decide
 from cryptobot.decisions.latest import LatestCandle, NoCompleteCandleError, latest_candle
-from cryptobot.decisions.risk import PROFILES, ProfileName
 from cryptobot.features import FEATURE_SET
+from cryptobot.learning.risk import PROFILES, ProfileName
 from cryptobot.serving.manifest import Manifest
 from cryptobot.serving.store import Champion, ChampionStore
 from cryptobot.storage.candle_pages import last_open_time

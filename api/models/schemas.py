@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.signals.schemas import Probabilities
 from cryptobot.decisions.decision import SignalName
-from cryptobot.decisions.risk import ProfileName
+from cryptobot.learning.risk import ProfileName
 
 VERSION = "BTCUSDT-20260101T000000Z-0a1b2c3d"
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from cryptobot.decisions.risk import PROFILES, ProfileName, RiskProfile
+from cryptobot.learning.risk import PROFILES, ProfileName, RiskProfile
 from cryptobot.learning.signal import CLASSES, signals
 from cryptobot.serving.bundle import Bundle
 

@@ -10,8 +10,8 @@ from pymongo.database import Database
 
 from cryptobot.decisions.decision import decide
 from cryptobot.decisions.live import NEEDED, REACH, Assessment, LiveScorer, Withheld
-from cryptobot.decisions.risk import PROFILES
 from cryptobot.features import FEATURE_SET, compute
+from cryptobot.learning.risk import PROFILES
 from cryptobot.market import Interval
 from cryptobot.market.instant import to_ms
 from cryptobot.serving.bundle import Bundle, open_bundle, write_bundle

@@ -9,9 +9,9 @@ from pymongo.database import Database
 
 from cryptobot.decisions.decision import decide
 from cryptobot.decisions.latest import NoCompleteCandleError, latest_candle
-from cryptobot.decisions.risk import PROFILES
 from cryptobot.decisions.signals import champion_bundles, write_batch_signals
 from cryptobot.features import FEATURE_SET, compute
+from cryptobot.learning.risk import PROFILES
 from cryptobot.learning.signal import Thresholds
 from cryptobot.market import Interval
 from cryptobot.settings import Settings

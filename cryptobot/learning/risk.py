@@ -1,16 +1,22 @@
-"""Risk aversion: how sure a model must be before a candle is called a buy or a sell."""
+"""Risk aversion: how sure a model must be before a signal is given, and how much is put on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from cryptobot.learning.signal import Thresholds
 
+Floats = npt.NDArray[np.float64]
 ProfileName = Literal["conservative", "balanced", "aggressive"]
 
 _NEVER = 0.95
 """No threshold is beyond this, so that a signal remains possible."""
+_WHOLE_AT = 2.0
+"""The aversion of the one who may put the whole of the capital on a signal, and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,24 @@ class RiskProfile:
         """
         factor = (self.gamma / PROFILES["balanced"].gamma) ** 0.25
         return Thresholds(buy=min(_NEVER, trained.buy * factor), sell=min(_NEVER, trained.sell * factor))
+
+    @property
+    def most(self) -> float:
+        """The share of the capital that no position exceeds: 0.25, 0.5 and 1 for the three profiles."""
+        return min(1.0, _WHOLE_AT / self.gamma)
+
+    def size(self, edge: Floats, variance: Floats) -> Floats:
+        """Return the share of the capital to hold, in ``[0, most]``.
+
+        ``edge / (gamma * variance)`` is what a mean-variance investor holds (Merton, 1969); over the
+        short horizons of signals it is often beyond :attr:`most`, which then decides.
+
+        Parameters
+        ----------
+        edge, variance
+            Expected return, and variance of the return, over the signal's horizon.
+        """
+        return np.asarray(np.clip(edge / (self.gamma * variance), 0.0, self.most))
 
 
 PROFILES: dict[ProfileName, RiskProfile] = {
