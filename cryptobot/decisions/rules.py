@@ -17,7 +17,7 @@ from cryptobot.alert_settings import (
     VolumeRule,
 )
 from cryptobot.decisions.alerts import Alert
-from cryptobot.decisions.risk import ProfileName
+from cryptobot.learning.risk import ProfileName
 from cryptobot.market.instant import to_ms
 from cryptobot.storage.database import Document
 
