@@ -54,7 +54,7 @@ def record_states(
     only the part within is judged anew; parts that touch and are alike become one.
     """
     found = [Hole(gap.start_ms, gap.end_ms, state, found_by) for gap, state in gaps]
-    recorded = _recorded(database, span)
+    recorded = unrepaired(database, span)
     holes, repaired = redraw(recorded, span.start_ms, span.end_ms, found)
     now = {hole.start_ms: hole for hole in [*repaired, *holes]}
     before = {hole.start_ms: hole for hole in recorded}
@@ -105,7 +105,8 @@ def redraw(
     return holes, filled
 
 
-def _recorded(database: Database[Document], span: Span) -> list[Hole]:
+def unrepaired(database: Database[Document], span: Span) -> list[Hole]:
+    """Return the recorded holes, open or absent at the source, that reach into the span or touch it."""
     touching = {
         "symbol": span.symbol,
         "interval": span.interval.value,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from pymongo import DESCENDING, UpdateOne
+from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.database import Database
 
 from cryptobot.market import kline_id
@@ -50,6 +50,14 @@ def live_open_times(
         "source": "live",
     }
     return {signal["open_time"] for signal in database[SIGNALS].find(given, {"open_time": 1})}
+
+
+def signals_since(
+    database: Database[Document], symbol: str, interval: str, since: datetime
+) -> Iterator[Document]:
+    """Yield the signals of candles that open from ``since`` on, of any model, live and batch, in order."""
+    given = {"symbol": symbol, "open_time": {"$gte": since}, "interval": interval}
+    return iter(database[SIGNALS].find(given).sort("open_time", ASCENDING))
 
 
 def last_feature_rows(
