@@ -2,7 +2,8 @@
 
 The pointer is the truth about what serves; the ``state`` of a manifest follows it in the same
 transaction. A model is ``challenger`` until it is promoted (``champion``), then ``superseded``;
-one that cannot be loaded is ``quarantined`` and is never promoted again.
+one that cannot be loaded is ``quarantined`` and is never promoted, or returned to, again. What
+happened to a model, and why, is in its ``history``.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from datetime import UTC, datetime
 from gridfs import GridFSBucket
 from gridfs.errors import CorruptGridFile, NoFile
 from pymongo import DESCENDING
-from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
-from pymongo.write_concern import WriteConcern
 
+from cryptobot.serving.pointer import last_sound, move
 from cryptobot.storage.collections import CHAMPIONS, MODELS
 from cryptobot.storage.database import Document
 
@@ -98,18 +98,22 @@ def champion(database: Database[Document], symbol: str) -> Document | None:
 
 
 def newest_challenger(database: Database[Document], symbol: str) -> Document | None:
-    """Return the manifest of the symbol's newest model that was neither promoted nor quarantined."""
+    """Return the manifest of the symbol's newest model that was neither promoted nor quarantined.
+
+    One that a person has refused is passed over: it is promoted by hand, or not at all.
+    """
     return database[MODELS].find_one(
-        {"symbol": symbol, "state": "challenger"}, sort=[("created_at", DESCENDING), ("_id", DESCENDING)]
+        {"symbol": symbol, "state": "challenger", "bundle_removed_at": None, "verdict.by": None},
+        sort=[("created_at", DESCENDING), ("_id", DESCENDING)],
     )
 
 
 def promote(database: Database[Document], symbol: str, version: str, reason: str) -> Document:
     """Make ``version`` the symbol's champion and return the new pointer.
 
-    The pointer changes in one step that keeps the version before as ``previous``. Promoting the
-    champion again changes nothing. Raises :class:`RegistryError` for a quarantined model or one
-    of another symbol.
+    The pointer changes in one step that keeps as ``previous`` the last sound version before it.
+    Promoting the champion again changes nothing. Raises :class:`RegistryError` for a quarantined
+    model, one whose bundle was removed, or one of another symbol.
     """
     entry = model(database, version)
     if entry["symbol"] != symbol:
@@ -122,23 +126,36 @@ def promote(database: Database[Document], symbol: str, version: str, reason: str
     if pointer and pointer["version"] == version:
         return pointer
     replaced = pointer["version"] if pointer else None
-    return _point(database, symbol, entry, expected=replaced, previous=replaced, reason=reason)
+    now = datetime.now(UTC)
+    previous = last_sound(database, symbol, replaced, before=now, other_than=version)
+    return _moved(move(database, entry, now, expected=replaced, previous=previous, reason=reason), entry)
 
 
 def roll_back(database: Database[Document], symbol: str, version: str, reason: str) -> Document:
-    """Return the pointer from ``version`` to its predecessor; the new pointer is returned.
+    """Return the pointer from ``version`` to the one that served before; the new pointer is returned.
 
     Only ``version`` is rolled back: if another is champion by now, nothing is changed and
-    :class:`RegistryError` is raised. The version left behind is not promoted again by itself.
+    :class:`RegistryError` is raised. The version left behind is not promoted again by itself. A
+    version that is quarantined, was rolled back itself, or has no bundle any more is passed over for
+    one that served earlier; without any, :class:`NoPredecessorError` is raised.
     """
     pointer = champion(database, symbol)
     if pointer is None or pointer["version"] != version:
         serving = pointer["version"] if pointer else "none"
         raise RegistryError(f"{version} is not the champion of {symbol} (it is {serving}): not rolled back")
-    if not pointer["previous"]:
-        raise NoPredecessorError(f"{version} is the first champion of {symbol}: nothing to roll back to")
-    predecessor = model(database, pointer["previous"])
-    return _point(database, symbol, predecessor, expected=version, previous=None, reason=reason)
+    now = datetime.now(UTC)
+    since = model(database, version).get("promoted_at", now)
+    found = last_sound(database, symbol, pointer["previous"], before=since, other_than=version)
+    if found is None:
+        raise NoPredecessorError(
+            f"no sound model of {symbol} served before {version}: nothing to roll back to; "
+            "promote another version, or train a new one"
+        )
+    target = model(database, found)
+    until = target.get("promoted_at", datetime.min.replace(tzinfo=UTC))
+    previous = last_sound(database, symbol, None, before=until, other_than=version)
+    moved = move(database, target, now, expected=version, previous=previous, reason=reason, back=True)
+    return _moved(moved, target)
 
 
 def quarantine(database: Database[Document], version: str, reason: str) -> bool:
@@ -156,50 +173,20 @@ def quarantine(database: Database[Document], version: str, reason: str) -> bool:
     return marked.modified_count == 1
 
 
-def record_verdict(database: Database[Document], version: str, promoted: bool, reason: str) -> None:
-    """Keep with the manifest what was decided of the model when it challenged, and why."""
-    verdict = {"promoted": promoted, "reason": reason, "at": datetime.now(UTC)}
+def record_verdict(
+    database: Database[Document], version: str, promoted: bool, reason: str, by: str | None = None
+) -> None:
+    """Keep with the manifest what was decided of the model when it challenged, and why.
+
+    ``by`` is the person who decided, where one did.
+    """
+    verdict = {"promoted": promoted, "reason": reason, "by": by, "at": datetime.now(UTC)}
     database[MODELS].update_one({"_id": version}, {"$set": {"verdict": verdict}})
 
 
-def _point(
-    database: Database[Document],
-    symbol: str,
-    entry: Document,
-    *,
-    expected: str | None,
-    previous: str | None,
-    reason: str,
-) -> Document:
-    """Replace the pointer if it still is at ``expected``, and the states with it."""
-    pointer = {
-        "_id": symbol,
-        "version": entry["_id"],
-        "promoted_at": datetime.now(UTC),
-        "previous": previous,
-        "reason": reason,
-        "fit": bool(entry.get("fit", False)),
-    }
-
-    def replace(session: ClientSession) -> None:
-        if expected is None:
-            database[CHAMPIONS].insert_one(pointer, session=session)
-        else:
-            replaced = database[CHAMPIONS].replace_one(
-                {"_id": symbol, "version": expected}, pointer, session=session
-            )
-            if not replaced.matched_count:
-                raise DuplicateKeyError(symbol)
-            database[MODELS].update_one(
-                {"_id": expected, "state": "champion"}, {"$set": {"state": "superseded"}}, session=session
-            )
-        database[MODELS].update_one({"_id": entry["_id"]}, {"$set": {"state": "champion"}}, session=session)
-
-    try:
-        with database.client.start_session() as session:
-            session.with_transaction(replace, write_concern=WriteConcern("majority"))
-    except DuplicateKeyError as error:
+def _moved(pointer: Document | None, entry: Document) -> Document:
+    if pointer is None:
         raise RegistryError(
-            f"the champion of {symbol} was changed meanwhile; look at it and retry"
-        ) from error
+            f"the champion of {entry['symbol']} or {entry['_id']} was changed meanwhile; look at it and retry"
+        )
     return pointer

@@ -6,6 +6,7 @@ import pytest
 from pymongo.database import Database
 
 from cryptobot.serving import registry
+from cryptobot.serving.pointer import move
 
 Db = Database[dict[str, Any]]
 
@@ -87,6 +88,21 @@ class TestPromote:
         registry.promote(database, "BTCUSDT", "v1", "better")
         assert registry.newest_challenger(database, "BTCUSDT") is None
 
+    def test_newest_challenger_passes_over_what_a_person_refused(self, database: Db) -> None:
+        add(database, "v1", "v2", "v3")
+        registry.record_verdict(database, "v2", promoted=False, reason="not better")
+        registry.record_verdict(database, "v3", promoted=False, reason="no", by="ada")
+        found = registry.newest_challenger(database, "BTCUSDT")
+        assert found is not None
+        assert found["_id"] == "v2"
+
+    def test_a_quarantined_champion_is_no_predecessor(self, database: Db) -> None:
+        add(database, "v1", "v2", "v3")
+        registry.promote(database, "BTCUSDT", "v1", "first")
+        registry.promote(database, "BTCUSDT", "v2", "better")
+        registry.quarantine(database, "v2", "hash differs")
+        assert registry.promote(database, "BTCUSDT", "v3", "sound")["previous"] == "v1"
+
 
 class TestRollBack:
     def test_returns_to_the_predecessor_once(self, database: Db) -> None:
@@ -107,3 +123,59 @@ class TestRollBack:
         pointer = registry.champion(database, "BTCUSDT")
         assert pointer is not None
         assert pointer["version"] == "v3"
+
+    def test_a_quarantined_predecessor_is_passed_over_for_one_that_served_earlier(self, database: Db) -> None:
+        add(database, "v1", "v2", "v3")
+        for version in ("v1", "v2", "v3"):
+            registry.promote(database, "BTCUSDT", version, "next")
+        registry.quarantine(database, "v2", "hash differs")
+        assert registry.roll_back(database, "BTCUSDT", "v3", "it earns nothing")["version"] == "v1"
+        assert state(database, "v2") == "quarantined"
+
+    def test_a_quarantined_version_alone_is_nothing_to_return_to(self, database: Db) -> None:
+        add(database, "v1", "v2")
+        registry.promote(database, "BTCUSDT", "v1", "first")
+        registry.promote(database, "BTCUSDT", "v2", "better")
+        registry.quarantine(database, "v1", "hash differs")
+        with pytest.raises(registry.NoPredecessorError, match="no sound model"):
+            registry.roll_back(database, "BTCUSDT", "v2", "it earns nothing")
+        pointer = registry.champion(database, "BTCUSDT")
+        assert pointer is not None
+        assert pointer["version"] == "v2"
+
+    def test_twice_goes_back_twice_and_never_to_what_was_rolled_back(self, database: Db) -> None:
+        add(database, "v1", "v2", "v3", "v4")
+        for version in ("v1", "v2", "v3"):
+            registry.promote(database, "BTCUSDT", version, "next")
+        assert registry.roll_back(database, "BTCUSDT", "v3", "bad")["previous"] == "v1"
+        registry.promote(database, "BTCUSDT", "v4", "next")
+        assert registry.roll_back(database, "BTCUSDT", "v4", "bad")["version"] == "v2"
+        assert registry.roll_back(database, "BTCUSDT", "v2", "bad")["version"] == "v1"
+        with pytest.raises(registry.NoPredecessorError):
+            registry.roll_back(database, "BTCUSDT", "v1", "bad")
+
+    def test_the_reasons_are_kept_with_both_models(self, database: Db) -> None:
+        add(database, "v1", "v2")
+        registry.promote(database, "BTCUSDT", "v1", "first")
+        registry.promote(database, "BTCUSDT", "v2", "better")
+        registry.roll_back(database, "BTCUSDT", "v2", "it earns nothing")
+        told = {
+            version: [(one["event"], one["reason"]) for one in registry.model(database, version)["history"]]
+            for version in ("v1", "v2")
+        }
+        assert told == {
+            "v1": [("promoted", "first"), ("superseded", "better"), ("returned to", "it earns nothing")],
+            "v2": [("promoted", "better"), ("rolled back", "it earns nothing")],
+        }
+
+    def test_a_model_that_lost_its_bundle_meanwhile_does_not_serve(self, database: Db) -> None:
+        add(database, "v1", "v2")
+        registry.promote(database, "BTCUSDT", "v1", "first")
+        stale = registry.model(database, "v2")
+        database.models.update_one({"_id": "v2"}, {"$set": {"bundle_removed_at": stale["created_at"]}})
+        now = stale["created_at"]
+        assert move(database, stale, now, expected="v1", previous="v1", reason="late") is None
+        pointer = registry.champion(database, "BTCUSDT")
+        assert pointer is not None
+        assert pointer["version"] == "v1"
+        assert state(database, "v1") == "champion"
