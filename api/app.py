@@ -24,6 +24,7 @@ from api.problems import add_problem_handlers
 from api.reports import endpoints as reports
 from api.services import Services
 from api.signals import endpoints as signals
+from cryptobot.decisions.operational import model_refused
 from cryptobot.serving.store import ChampionStore
 from cryptobot.settings import Settings
 from cryptobot.settings import settings as process_settings
@@ -33,6 +34,8 @@ from cryptobot.storage.database import connect, connect_async
 log = logging.getLogger("api.worker")
 
 _RETRY_SECONDS = 2.0
+_LOOK_SECONDS = 10.0
+"""A new worker takes no request before it serves the champions, unless MongoDB is away for so long."""
 
 
 def create(settings: Settings | None = None) -> FastAPI:
@@ -42,11 +45,12 @@ def create(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         blocking = connect(chosen)
-        store = ChampionStore(blocking, chosen, "api", _count_load)
+        store = ChampionStore(blocking, chosen, "api", _count_load, model_refused)
         services = Services(chosen, connect_async(chosen), store, Predictions(store, blocking))
         app.state.services = services
         store.start()
         preparing = asyncio.create_task(_prepare(services))
+        await asyncio.to_thread(store.await_first_look, _LOOK_SECONDS)
         try:
             yield
         finally:

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     signal_interval: str = "15m"
     model_max_age_days: int = Field(default=30, ge=1)
     """A model gives no live signal for candles later than this after those it was trained on."""
+    bundle_load_seconds: int = Field(default=10, ge=1)
+    """Processor time that a model may take to be loaded and to score its golden rows."""
     history_days: int | Literal["all"] = 365
     history_days_1m: int | Literal["all"] = 14
 

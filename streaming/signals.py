@@ -18,6 +18,7 @@ from pymongo.errors import PyMongoError
 
 from cryptobot.decisions.announcement import Announcer
 from cryptobot.decisions.live import Assessment, LiveScorer
+from cryptobot.decisions.operational import model_refused
 from cryptobot.market import Interval, topics
 from cryptobot.market.instant import to_ms
 from cryptobot.serving.bundle import Bundle
@@ -70,7 +71,7 @@ class SignalService:
         self._publisher = publisher
         self._stop = stop
         self._database = connect(settings)
-        self._store = ChampionStore(self._database, settings, None, self._note_model)
+        self._store = ChampionStore(self._database, settings, None, self._note_model, model_refused)
         self._scorer = LiveScorer(
             settings.symbols,
             Interval(settings.signal_interval),

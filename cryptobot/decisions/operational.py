@@ -20,6 +20,7 @@ PIPELINE = "pipeline"
 STALE_DATA = "stale_data"
 QUALITY_FAILURE = "quality_failure"
 LIVE_FEED = "live_feed"
+MODEL_REFUSED = "model_refused"
 
 
 def pipeline_failure(
@@ -137,6 +138,22 @@ def unhealthy(database: Database[Document], problems: Sequence[str]) -> bool:
 def recovered(database: Database[Document]) -> int:
     """Resolve the alert of :func:`unhealthy`; return how many there were."""
     return resolve(database, datetime.now(UTC), open_state=LIVE_FEED)
+
+
+def model_refused(database: Database[Document], symbol: str, version: str, reason: str) -> bool:
+    """Raise an alert that a bundle must not be served; once a version, whichever workers refuse it."""
+    now = datetime.now(UTC)
+    alert = Alert(
+        kind=MODEL_REFUSED,
+        key=f"{MODEL_REFUSED}|{version}",
+        severity="critical",
+        symbol=symbol,
+        title=f"A model of {symbol} was refused",
+        message=f"{version} is quarantined, the model before it serves on: {reason[:_CAUSE_LIMIT]}",
+        at=now,
+        details={"version": version},
+    )
+    return _raise(database, alert, now)
 
 
 def _raise(database: Database[Document], alert: Alert, now: datetime) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import orjson
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from cryptobot.features import FEATURE_SET
 from cryptobot.learning.signal import CLASSES, signals
@@ -115,7 +115,12 @@ def write_bundle(manifest: Manifest, models: Mapping[str, bytes], key: SecretStr
 
 
 def open_bundle(data: bytes, key: SecretStr) -> Bundle:
-    """Return the bundle in ``data`` once its signature, hashes and schema have been verified.
+    """Return the bundle in ``data`` once it was verified (:func:`verify_bundle`)."""
+    return Bundle(*verify_bundle(data, key))
+
+
+def verify_bundle(data: bytes, key: SecretStr) -> tuple[Manifest, list[bytes]]:
+    """Return manifest and models of ``data`` once signature, hashes and schema hold; no model is loaded.
 
     Raises
     ------
@@ -133,8 +138,7 @@ def open_bundle(data: bytes, key: SecretStr) -> Bundle:
     payload = data[_HEADER:]
     if not hmac.compare_digest(data[len(MAGIC) : _HEADER], _signature(payload, key)):
         raise BundleTamperedError("the signature does not hold: changed bytes, or signed with another key")
-    manifest, models = _unpack(payload)
-    return Bundle(manifest, models)
+    return _unpack(payload)
 
 
 def content_sha256(manifest: Manifest) -> str:
@@ -146,16 +150,29 @@ def content_sha256(manifest: Manifest) -> str:
 def _unpack(payload: bytes) -> tuple[Manifest, list[bytes]]:
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+            _require_bounded(archive)
             raw = orjson.loads(archive.read(_MANIFEST))
             _require_compatible(raw)
             manifest = Manifest.model_validate(raw)
             models = [archive.read(_member_name(member)) for member in manifest.members]
-    except (zipfile.BadZipFile, KeyError, orjson.JSONDecodeError, ValidationError) as error:
+    except BundleError:
+        raise
+    except Exception as error:  # zip, zlib, JSON, schema: whatever it is, it is not a bundle
         raise BundleCorruptError(f"the bundle cannot be read: {error}") from error
     hashes_hold = all(m.sha256 == _sha256(b) for m, b in zip(manifest.members, models, strict=True))
-    if not models or not hashes_hold or manifest.sha256 != content_sha256(manifest):
+    served = [
+        model for m, model in zip(manifest.members, models, strict=True) if m.algorithm == manifest.algorithm
+    ]
+    if len(served) != 1 or not hashes_hold or manifest.sha256 != content_sha256(manifest):
         raise BundleCorruptError(f"{manifest.version}: the content is not what the manifest says")
-    return manifest, models
+    return manifest, served
+
+
+def _require_bounded(archive: zipfile.ZipFile) -> None:
+    """Refuse what would be larger unpacked than packed: members are stored as they are."""
+    size = sum(member.file_size for member in archive.infolist())
+    if size > MAX_BYTES:
+        raise BundleCorruptError(f"{size} bytes unpacked, more than the {MAX_BYTES} that a bundle may have")
 
 
 def _require_compatible(raw: dict[str, Any]) -> None:

@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
+import pymongo
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from cryptobot.serving import registry
-from cryptobot.serving.bundle import MAX_BYTES, Bundle, BundleError, open_bundle
+from cryptobot.serving.bundle import Bundle, BundleError
+from cryptobot.serving.loading import BundleLoader
+from cryptobot.serving.trial import TrialUnfinishedError
 from cryptobot.settings import Settings
 from cryptobot.storage.collections import CHAMPIONS
 from cryptobot.storage.health import REPORT_EVERY_SECONDS, forget_unseen, report_health, withdraw_health
@@ -32,7 +34,9 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 2.0
 """The change stream tells at once; the poll finds what a broken stream has missed."""
 _STREAM_WAIT_MS = 500
-_WARM_UP_ROUNDS = 20
+
+Refusal = Callable[[Database[dict[str, Any]], str, str, str], object]
+"""Called with database, symbol, version and reason; called again where MongoDB did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class ChampionStore:
         As what the process is known in ``service_health``; ``None`` where it reports by itself.
     on_load
         Called with symbol, version and outcome (``loaded`` or ``refused``) after each attempt.
+    on_refusal
+        Tells people of a bundle that was quarantined; every worker calls it, and maybe more than once.
     """
 
     def __init__(
@@ -65,13 +71,18 @@ class ChampionStore:
         settings: Settings,
         service: str | None,
         on_load: Callable[[str, str, str], None] | None = None,
+        on_refusal: Refusal | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
+        self._loader = BundleLoader(database, settings)
         self._instance = f"{os.getpid()}@{socket.gethostname()}"
         self._on_load = on_load or (lambda symbol, version, outcome: None)
+        self._on_refusal = on_refusal or (lambda database, symbol, version, reason: None)
         self._champions: dict[str, Champion] = {}
         self._refused: set[str] = set()
+        self._untold: dict[str, tuple[str, str]] = {}
+        self._looked = threading.Event()
         self._ending = threading.Event()
         self._changed = threading.Event()
         self._threads = [threading.Thread(target=self._follow, name="champions", daemon=True)]
@@ -93,6 +104,10 @@ class ChampionStore:
         for thread in self._threads:
             thread.start()
 
+    def await_first_look(self, limit_s: float) -> bool:
+        """Return whether the champions were looked for, and loaded, within ``limit_s``."""
+        return self._looked.wait(limit_s)
+
     def close(self, timeout_s: float = 10.0) -> None:
         """Stop following and take this instance off the record; the database stays open.
 
@@ -100,6 +115,7 @@ class ChampionStore:
         """
         self._ending.set()
         self._changed.set()
+        self._loader.close()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=timeout_s / len(self._threads))
@@ -130,6 +146,7 @@ class ChampionStore:
 
     def synchronize(self) -> None:
         """Bring every symbol to its pointer; what cannot be served is quarantined."""
+        self._tell_refusals()
         for symbol in self._settings.symbols:
             pointer = registry.champion(self._database, symbol)
             if pointer is None:
@@ -141,22 +158,19 @@ class ChampionStore:
             if not loaded and serving is None and pointer["previous"]:
                 # A worker that starts beside a bad champion serves the last good one.
                 self._load(symbol, pointer["previous"])
+        self._looked.set()
 
     def _load(self, symbol: str, version: str) -> bool:
         if version in self._refused:
             return False
         began = time.monotonic()
         try:
-            data = registry.load_bundle(self._database, version, MAX_BYTES)
-            bundle = open_bundle(data, self._settings.bundle_key)
-            _require_named(bundle, symbol, version)
-            bundle.check_golden_rows()
-            _warm_up(bundle)
+            bundle = self._loader.load(symbol, version)
+        except TrialUnfinishedError as error:
+            log.warning("bundle not loaded, trying again: %s", error, extra={"version": version})
+            return False
         except (BundleError, registry.RegistryError) as error:
-            self._refused.add(version)
-            registry.quarantine(self._database, version, str(error))
-            log.error("bundle refused", extra={"symbol": symbol, "version": version, "reason": str(error)})
-            self._on_load(symbol, version, "refused")
+            self._refuse(symbol, version, str(error))
             return False
         self._champions = {**self._champions, symbol: Champion(bundle, datetime.now(UTC))}
         self._changed.set()
@@ -165,14 +179,29 @@ class ChampionStore:
         self._on_load(symbol, version, "loaded")
         return True
 
+    def _refuse(self, symbol: str, version: str, reason: str) -> None:
+        self._refused.add(version)
+        self._untold[version] = (symbol, reason)
+        log.error("bundle refused", extra={"symbol": symbol, "version": version, "reason": reason})
+        self._on_load(symbol, version, "refused")
+        self._tell_refusals()
+
+    def _tell_refusals(self) -> None:
+        """Quarantine what was refused, and tell of it; what MongoDB does not take now, it takes later."""
+        for version, (symbol, reason) in list(self._untold.items()):
+            registry.quarantine(self._database, version, reason)
+            self._on_refusal(self._database, symbol, version, reason)
+            del self._untold[version]
+
     def _report(self, service: str) -> None:
         """Report at once after a swap, and every five seconds; MongoDB's absence ends neither."""
         while not self._ending.is_set():
             self._changed.clear()
             try:
-                forget_unseen(self._database, service)
-                detail = {"models": self.versions(), "pid": os.getpid()}
-                report_health(self._database, service, self._instance, "healthy", detail)
+                with pymongo.timeout(REPORT_EVERY_SECONDS):
+                    forget_unseen(self._database, service)
+                    detail = {"models": self.versions(), "pid": os.getpid()}
+                    report_health(self._database, service, self._instance, "healthy", detail)
             except PyMongoError as error:
                 log.warning("health cannot be reported: %s", error)
             self._changed.wait(REPORT_EVERY_SECONDS)
@@ -180,18 +209,3 @@ class ChampionStore:
             withdraw_health(self._database, service, self._instance)
         except PyMongoError as error:
             log.warning("health record stays behind: %s", error)
-
-
-def _require_named(bundle: Bundle, symbol: str, version: str) -> None:
-    manifest = bundle.manifest
-    if (manifest.symbol, manifest.version) != (symbol, version):
-        raise BundleError(
-            f"the registry's {version} for {symbol} holds {manifest.version} for {manifest.symbol}"
-        )
-
-
-def _warm_up(bundle: Bundle) -> None:
-    """Score until the runtime has allocated what it keeps, so that no request pays for it."""
-    row = np.array([bundle.manifest.golden_rows[0].features], dtype=np.float32)
-    for _ in range(_WARM_UP_ROUNDS):
-        bundle.predict(row)

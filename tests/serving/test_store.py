@@ -1,19 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from pymongo.database import Database
+from pymongo.errors import AutoReconnect
 
+from cryptobot.decisions.operational import model_refused
 from cryptobot.serving import registry
-from cryptobot.serving.bundle import write_bundle
 from cryptobot.serving.store import ChampionStore
+from cryptobot.serving.trial import Trial, TrialUnfinishedError
 from cryptobot.settings import Settings
 from cryptobot.storage.health import live_instances
 from tests.servers import wait_until
-from tests.serving.bundles import KEY, forest_onnx, golden_rows, manifest
-from tests.serving.models import add_model, promote_model
+from tests.serving.bad_bundles import BAD
+from tests.serving.bundles import KEY
+from tests.serving.models import promote_model
 
 Db = Database[dict[str, Any]]
 
@@ -25,10 +29,24 @@ def loads() -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 def store(database: Db, app_settings: Settings, loads: list[tuple[str, str, str]]) -> Iterator[ChampionStore]:
-    settings = app_settings.model_copy(update={"bundle_key": KEY})
-    made = ChampionStore(database, settings, "api", lambda *load: loads.append(load))
+    made = store_of(database, app_settings, lambda *load: loads.append(load))
     yield made
     made.close()
+
+
+@pytest.fixture
+def other(database: Db, app_settings: Settings) -> Iterator[ChampionStore]:
+    """The store of another worker."""
+    made = store_of(database, app_settings)
+    yield made
+    made.close()
+
+
+def store_of(
+    database: Db, settings: Settings, on_load: Callable[[str, str, str], None] | None = None
+) -> ChampionStore:
+    limited = settings.model_copy(update={"bundle_key": KEY, "bundle_load_seconds": 1})
+    return ChampionStore(database, limited, "api", on_load, model_refused)
 
 
 def serving(store: ChampionStore) -> str | None:
@@ -59,48 +77,78 @@ def test_what_is_promoted_before_the_start_is_served(store: ChampionStore, datab
     wait_until(lambda: store.versions() == versions, limit=5, what="both champions")
 
 
-def test_a_tampered_bundle_is_quarantined_and_the_old_one_serves_on(
-    store: ChampionStore, database: Db, loads: list[tuple[str, str, str]]
+@pytest.mark.parametrize("way", BAD)
+def test_a_bad_bundle_is_quarantined_with_one_alert_and_the_old_one_serves_on(
+    way: str, store: ChampionStore, database: Db, loads: list[tuple[str, str, str]]
 ) -> None:
+    add, words = BAD[way]
     good = promote_model(database, 0)
     store.synchronize()
-    bad = promote_model(database, 1, tamper=True)
+    bad = add(database, 1)
+    registry.promote(database, "BTCUSDT", bad, "a test")
     store.synchronize()
     assert serving(store) == good
     entry = registry.model(database, bad)
     assert entry["state"] == "quarantined"
-    assert "signature" in entry["quarantine_reason"]
+    assert re.search(words, entry["quarantine_reason"])
     assert loads == [("BTCUSDT", good, "loaded"), ("BTCUSDT", bad, "refused")]
     store.synchronize()
     assert len(loads) == 2, "a refused bundle is not read again"
+    alert = database.alerts.find_one({"kind": "model_refused"})
+    assert alert is not None
+    assert (alert["_id"], alert["symbol"]) == (f"model_refused|{bad}", "BTCUSDT")
+    assert entry["quarantine_reason"][:1_000] in alert["message"]
 
 
-def test_other_faults_are_quarantined_too(store: ChampionStore, database: Db) -> None:
+def test_the_other_workers_neither_load_it_nor_alert_again(
+    store: ChampionStore, other: ChampionStore, database: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
     good = promote_model(database, 0)
     store.synchronize()
+    other.synchronize()
+    bad = promote_model(database, 1, tamper=True)
+    store.synchronize()
+    reason = registry.model(database, bad)["quarantine_reason"]
+    monkeypatch.setattr(registry, "load_bundle", lambda *_: pytest.fail("a quarantined bundle was read"))
+    other.synchronize()
+    assert serving(other) == good
+    assert registry.model(database, bad)["quarantine_reason"] == reason
+    assert database.alerts.count_documents({"kind": "model_refused"}) == 1
 
-    other_rows = [row.model_copy(update={"probabilities": (0.9, 0.05, 0.05)}) for row in golden_rows(1)]
-    wrong_golden = registry.add_challenger(database, *written(golden_rows=tuple(other_rows)))
-    cut = add_model(database, 3)
-    database["bundles.chunks"].delete_one({"files_id": cut, "n": 0})
-    huge = add_model(database, 4)
-    database["bundles.files"].update_one({"_id": huge}, {"$set": {"length": 2**40}})
-    missing = add_model(database, 2)
-    database["bundles.files"].delete_one({"_id": missing})
-    named = registry.add_challenger(database, {"version": "BTCUSDT-other", "symbol": "BTCUSDT"}, bundle())
-    short = registry.add_challenger(database, {"version": "BTCUSDT-short", "symbol": "BTCUSDT"}, b"CRYPTOB1")
-    for version, word in (
-        (wrong_golden, "golden"),
-        (missing, "GridFS"),
-        (cut, "whole"),
-        (huge, "bytes"),
-        (named, "holds"),
-        (short, "short"),
-    ):
-        registry.promote(database, "BTCUSDT", version, "a test")
+
+def test_a_refusal_that_mongodb_did_not_take_is_recorded_later(
+    store: ChampionStore, database: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = promote_model(database, 0, tamper=True)
+    with monkeypatch.context() as away:
+
+        def fail(*_: Any) -> bool:
+            raise AutoReconnect("away")
+
+        away.setattr(registry, "quarantine", fail)
+        with pytest.raises(AutoReconnect):
+            store.synchronize()
+    assert registry.model(database, bad)["state"] == "champion"
+    store.synchronize()
+    assert registry.model(database, bad)["state"] == "quarantined"
+    assert database.alerts.count_documents({"kind": "model_refused"}) == 1
+
+
+def test_a_trial_that_was_ended_from_without_says_nothing_of_the_bundle(
+    store: ChampionStore, database: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = promote_model(database, 0)
+
+    def end(*_: Any) -> None:
+        raise TrialUnfinishedError("killed")
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Trial, "run", end)
         store.synchronize()
-        assert serving(store) == good
-        assert word in registry.model(database, version)["quarantine_reason"]
+    assert serving(store) is None
+    assert registry.model(database, version)["state"] == "champion"
+    store.synchronize()
+    assert serving(store) == version
 
 
 def test_a_worker_that_starts_beside_a_bad_champion_serves_its_predecessor(
@@ -110,13 +158,3 @@ def test_a_worker_that_starts_beside_a_bad_champion_serves_its_predecessor(
     promote_model(database, 1, tamper=True)
     store.synchronize()
     assert serving(store) == good
-
-
-def written(**changes: Any) -> tuple[dict[str, Any], bytes]:
-
-    made, data = write_bundle(manifest(**changes), {"random_forest": forest_onnx(1)}, KEY)
-    return made.document(), data
-
-
-def bundle() -> bytes:
-    return written(golden_rows=golden_rows(1), interval="1h")[1]
