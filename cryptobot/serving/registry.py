@@ -184,6 +184,11 @@ def record_verdict(
     database[MODELS].update_one({"_id": version}, {"$set": {"verdict": verdict}})
 
 
+def record_comparison(database: Database[Document], version: str, outcome: Document) -> None:
+    """Keep with the manifest how the model did beside the champion of the time."""
+    database[MODELS].update_one({"_id": version}, {"$set": {"comparison": outcome}})
+
+
 def _moved(pointer: Document | None, entry: Document) -> Document:
     if pointer is None:
         raise RegistryError(
