@@ -66,10 +66,16 @@ class Settings(BaseSettings):
     symbols: CommaSeparated = ("BTCUSDT", "ETHUSDT")
     intervals: CommaSeparated = ("1m", "15m", "1h", "1d")
     signal_interval: str = "15m"
+    retrain_after_days: int = Field(default=1, ge=1)
+    """New candles over so many days start a training; drift and age start one before."""
     model_max_age_days: int = Field(default=30, ge=1)
     """A model gives no live signal for candles later than this after those it was trained on."""
     bundle_load_seconds: int = Field(default=10, ge=1)
     """Processor time that a model may take to be loaded and to score its golden rows."""
+    promotion: Literal["automatic", "approval"] = "automatic"
+    """Whether a challenger that passes the gate serves at once, or when a person has approved it."""
+    approval_hours: int = Field(default=24, ge=1)
+    """For so long an approval is waited for; what nobody approves is not promoted."""
     history_days: int | Literal["all"] = 365
     history_days_1m: int | Literal["all"] = 14
 
@@ -83,6 +89,7 @@ class Settings(BaseSettings):
     """Resolved entries; open ones are always kept."""
     retention_corrections: Days = 365
     retention_reconciliations: Days = 365
+    retention_drift: Days = 365
     retention_alerts: Days = 90
     """Counted from the acknowledgement or resolution; alerts of candles from when they were raised."""
     retention_service_health: Days = 7
