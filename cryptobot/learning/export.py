@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
+from onnx import compose, helper
 from onnxmltools import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType as XgboostTensor
 from skl2onnx import convert_sklearn
@@ -46,6 +49,37 @@ def boosted_to_onnx(boosted: XGBClassifier) -> bytes:
         target_opset=_OPSET_XGBOOST,
     )
     return _serialized(model, "xgboost")
+
+
+def mean_to_onnx(models: Mapping[str, bytes]) -> bytes:
+    """Return one graph of several: ``features`` in, the mean of the models' ``probabilities`` out."""
+    parts = [
+        compose.add_prefix(onnx.load_from_string(models[name]), f"{name}/", rename_inputs=False)
+        for name in sorted(models)
+    ]
+    probabilities = [f"{name}/probabilities" for name in sorted(models)]
+    graph = helper.make_graph(
+        [
+            *(node for part in parts for node in part.graph.node),
+            helper.make_node("Mean", probabilities, ["probabilities"]),
+        ],
+        "mean",
+        parts[0].graph.input,
+        [helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, [None, 3])],
+        [constant for part in parts for constant in part.graph.initializer],
+    )
+    versions = {"": _OPSET, "ai.onnx.ml": 1}
+    for part in parts:
+        for used in part.opset_import:
+            versions[used.domain] = max(versions[used.domain], used.version)
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid(domain, version) for domain, version in sorted(versions.items())],
+        ir_version=max(part.ir_version for part in parts),
+        producer_name="cryptobot",
+    )
+    onnx.checker.check_model(model)
+    return _serialized(model, "mean")
 
 
 def floor_float32(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

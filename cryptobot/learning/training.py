@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from cryptobot.learning.algorithms import ALGORITHMS
+from cryptobot.learning.algorithms import ALGORITHMS, SEED
 from cryptobot.learning.dataset import Dataset
+from cryptobot.learning.export import mean_to_onnx
 from cryptobot.learning.search import Search
 
 Floats = npt.NDArray[np.float64]
@@ -38,25 +40,50 @@ def predict_fold(dataset: Dataset, algorithm: str, fold: int) -> Floats:
     return np.asarray(model.predict_proba(dataset.rows[split.test]), dtype=np.float64)
 
 
-def fit_final(dataset: Dataset, algorithm: str) -> FinalModel:
-    """Fit on every label and return the model as ONNX, checked against the original on all rows."""
-    made = ALGORITHMS[algorithm]
-    model = made.fit(dataset, np.arange(len(dataset.labels)))
-    onnx = made.to_onnx(model)
+def fit_final(dataset: Dataset, algorithm: str, seed: int = SEED) -> FinalModel:
+    """Fit on every label and return the model as ONNX, checked against the original on all rows.
+
+    Raises
+    ------
+    ExportError
+        When the two differ by more than :data:`PARITY`.
+    """
+    made, everything = ALGORITHMS[algorithm], np.arange(len(dataset.labels))
+    search = made.search(dataset, everything, seed)
+    model = made.fit(dataset, everything, search, seed)
     expected = np.asarray(model.predict_proba(dataset.rows), dtype=np.float64)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # the other core is another task's
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    found = session.run(["probabilities"], {"features": dataset.rows})[0]
-    difference = float(np.abs(found - expected).max())
-    if not difference <= PARITY:
-        raise ExportError(
-            f"{dataset.symbol} {algorithm}: ONNX differs by {difference:.2g}, "
-            f"more than {PARITY:g}; the converter does not fit this version of the library"
-        )
-    return FinalModel(onnx, expected[golden_positions(dataset)], Search({}, 1))
+    onnx = _checked(dataset, algorithm, made.to_onnx(model), expected)
+    return FinalModel(onnx, expected[golden_positions(dataset)], search)
+
+
+def mean_of(dataset: Dataset, finals: Mapping[str, FinalModel]) -> FinalModel:
+    """Return the mean of the final models as one ONNX graph, checked against theirs on all rows.
+
+    It searched for nothing of its own. Raises as :func:`fit_final` does.
+    """
+    onnx = mean_to_onnx({name: final.onnx for name, final in finals.items()})
+    expected = np.mean([_probabilities(final.onnx, dataset) for final in finals.values()], axis=0)
+    golden = np.mean([final.golden_probabilities for final in finals.values()], axis=0)
+    return FinalModel(_checked(dataset, "mean", onnx, expected), golden, Search({}, 0))
 
 
 def golden_positions(dataset: Dataset) -> npt.NDArray[np.int64]:
     """Return which rows become golden rows: spread evenly over the history."""
     return np.linspace(0, len(dataset.labels) - 1, GOLDEN_ROWS).astype(np.int64)
+
+
+def _checked(dataset: Dataset, name: str, onnx: bytes, expected: Floats) -> bytes:
+    difference = float(np.abs(_probabilities(onnx, dataset) - expected).max())
+    if not difference <= PARITY:
+        raise ExportError(
+            f"{dataset.symbol} {name}: ONNX differs by {difference:.2g}, "
+            f"more than {PARITY:g}; the converter does not fit this version of the library"
+        )
+    return onnx
+
+
+def _probabilities(onnx: bytes, dataset: Dataset) -> Floats:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the other core is another task's
+    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(["probabilities"], {"features": dataset.rows})[0], dtype=np.float64)

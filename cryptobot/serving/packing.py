@@ -7,7 +7,6 @@ from datetime import datetime
 from importlib.metadata import version as installed
 from typing import Any
 
-import numpy as np
 from pydantic import SecretStr
 
 from cryptobot.features import FEATURE_SET
@@ -17,7 +16,7 @@ from cryptobot.learning.evaluation import MEAN, Evaluation
 from cryptobot.learning.gate import Verdict
 from cryptobot.learning.reference import reference
 from cryptobot.learning.search import trials
-from cryptobot.learning.training import FinalModel, golden_positions
+from cryptobot.learning.training import FinalModel, golden_positions, mean_of
 from cryptobot.serving.bundle import open_bundle, write_bundle
 from cryptobot.serving.manifest import FeatureSchema, GoldenRow, Manifest, Window
 
@@ -40,7 +39,9 @@ def pack(
     The bundle is opened again and must score its golden rows as the original models did;
     otherwise :class:`~cryptobot.serving.bundle.BundleCorruptError` is raised.
     """
-    members = sorted(finals) if evaluation.algorithm == MEAN else [evaluation.algorithm]
+    members = dict(finals)
+    if evaluation.algorithm == MEAN:
+        members[MEAN] = mean_of(dataset, finals)
     manifest = Manifest(
         symbol=dataset.symbol,
         other_symbol=other_symbol,
@@ -59,9 +60,9 @@ def pack(
         seed=SEED,
         fit=verdict.fit,
         reasons=verdict.reasons,
-        golden_rows=_golden_rows(dataset, evaluation, [finals[name] for name in members]),
+        golden_rows=_golden_rows(dataset, evaluation, members[evaluation.algorithm]),
     )
-    finished, data = write_bundle(manifest, {name: finals[name].onnx for name in members}, key)
+    finished, data = write_bundle(manifest, {name: member.onnx for name, member in members.items()}, key)
     open_bundle(data, key).check_golden_rows()
     return finished, data
 
@@ -85,12 +86,10 @@ def _metrics(dataset: Dataset, evaluation: Evaluation, log_losses: Mapping[str, 
     }
 
 
-def _golden_rows(
-    dataset: Dataset, evaluation: Evaluation, members: list[FinalModel]
-) -> tuple[GoldenRow, ...]:
+def _golden_rows(dataset: Dataset, evaluation: Evaluation, served: FinalModel) -> tuple[GoldenRow, ...]:
     rows = dataset.rows[golden_positions(dataset)]
-    mean = np.mean([member.golden_probabilities for member in members], axis=0)
+    expected = evaluation.calibration.apply(served.golden_probabilities)
     return tuple(
         GoldenRow(features=tuple(map(float, row)), probabilities=tuple(map(float, probabilities)))
-        for row, probabilities in zip(rows, evaluation.calibration.apply(mean), strict=True)
+        for row, probabilities in zip(rows, expected, strict=True)
     )

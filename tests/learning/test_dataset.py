@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from cryptobot.features import FEATURE_SET, compute
-from cryptobot.learning.algorithms import fit_boosted, sample_weights
 from cryptobot.learning.dataset import Dataset, FeaturesMissingError, TooLittleHistoryError, make_dataset
+from cryptobot.learning.window import sample_weights
 from cryptobot.market import Interval
 from tests.features.market import walk
 from tests.learning.planted import dataset
@@ -64,17 +64,3 @@ def test_the_classes_weigh_the_same_and_unique_labels_more() -> None:
     assert weights.mean() == pytest.approx(1)
     buys = data.labels.label == 2
     assert np.corrcoef(weights[buys], data.uniqueness[buys])[0, 1] == pytest.approx(1)
-
-
-def test_early_stopping_sees_only_the_training_window() -> None:
-    data = dataset(strength=0.3)
-    train = data.folds[2].train
-    model = fit_boosted(data, train)
-    blinded = Dataset(
-        **{
-            **{name: getattr(data, name) for name in Dataset.__dataclass_fields__},
-            "rows": np.where(np.isin(np.arange(len(data.rows)), train)[:, None], data.rows, np.float32(7)),
-        }
-    )
-    again = fit_boosted(blinded, train)
-    np.testing.assert_array_equal(model.predict_proba(data.rows), again.predict_proba(data.rows))

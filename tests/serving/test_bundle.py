@@ -41,12 +41,19 @@ def test_what_is_written_is_read_back_and_predicts_as_the_model() -> None:
     opened.check_golden_rows()
 
 
-def test_members_are_averaged_then_calibrated() -> None:
+def test_of_several_models_the_one_named_is_served_and_calibrated() -> None:
     calibration = Calibration(2.0, (0.1, 0.0, -0.1))
     models = {"random_forest": forest_onnx(0), "xgboost": forest_onnx(1)}
-    _, data = write_bundle(manifest(calibration=calibration), models, KEY)
-    mean = (forest(0).predict_proba(rows()) + forest(1).predict_proba(rows())) / 2
-    np.testing.assert_allclose(open_bundle(data, KEY).predict(rows()), calibration.apply(mean), atol=1e-5)
+    written, data = write_bundle(manifest(algorithm="xgboost", calibration=calibration), models, KEY)
+    assert [member.algorithm for member in written.members] == ["random_forest", "xgboost"]
+    expected = calibration.apply(forest(1).predict_proba(rows()))
+    np.testing.assert_allclose(open_bundle(data, KEY).predict(rows()), expected, atol=1e-5)
+
+
+def test_a_bundle_without_the_model_it_names_is_corrupt() -> None:
+    _, data = write_bundle(manifest(algorithm="mean"), {"random_forest": forest_onnx()}, KEY)
+    with pytest.raises(BundleCorruptError, match="content"):
+        open_bundle(data, KEY)
 
 
 def test_the_same_content_gives_the_same_bytes_and_its_hash_does_not_depend_on_the_time() -> None:
