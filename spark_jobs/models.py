@@ -28,6 +28,7 @@ from cryptobot.learning.gate import judge
 from cryptobot.market.instant import EPOCH, from_ms, parse_instant, to_ms
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
+from cryptobot.serving.comparison import compare_with_champion
 from cryptobot.serving.manifest import Manifest
 from cryptobot.serving.packing import backtest_document, pack
 from cryptobot.serving.registry import add_challenger
@@ -75,6 +76,7 @@ def register(
     )
     backtests.save(database, backtest_document(manifest))
     add_challenger(database, manifest.document(), bundle)
+    compare_with_champion(database, dataset, evaluation, manifest.version, settings.bundle_key)
     return manifest
 
 
@@ -158,7 +160,7 @@ def summary(manifest: Manifest) -> Document:
         "fit": manifest.fit,
         "reasons": list(manifest.reasons),
         **{name: manifest.metrics[name] for name in names},
-        "net_return": manifest.metrics["backtest"]["strategy"]["net_return"],
+        "net_return": manifest.metrics["backtest"]["strategy"]["return"],
     }
 
 

@@ -9,9 +9,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cryptobot.learning.backtest import Costs, Performance, baselines, follow, performance, track
+from cryptobot.learning.backtest import (
+    Costs,
+    Performance,
+    baselines,
+    follow,
+    net_returns,
+    performance,
+    profile_position,
+    track,
+)
 from cryptobot.learning.calibration import Calibration, fit_calibration
+from cryptobot.learning.curves import Curves, curves
 from cryptobot.learning.dataset import Dataset
+from cryptobot.learning.deflated_sharpe import deflated_sharpe
+from cryptobot.learning.reliability import Reliability, reliability
+from cryptobot.learning.risk import PROFILES, ProfileName
 from cryptobot.learning.scores import direction_auc_error, log_loss, scores
 from cryptobot.learning.signal import BUY, Thresholds, signals
 from cryptobot.learning.splits import before
@@ -22,13 +35,16 @@ Integers = npt.NDArray[np.int64]
 THRESHOLDS = (0.36, 0.40, 0.45, 0.50, 0.55, 0.60)
 LEAST_BUY_SHARE = 0.01
 MEAN = "mean"
+BALANCED: ProfileName = "balanced"
+"""The profile that takes the thresholds as they are: its signals are those that are judged."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """One candidate, judged on every fold but the first, and what it would be served with.
 
-    ``probabilities`` are those of the rows that were judged, calibrated, ``(n, 3)``.
+    ``probabilities`` are those of the rows that were judged, calibrated, ``(n, 3)``. ``profiles``
+    are the figures by risk profile, ``strategy`` those of the signals with all of the capital.
     """
 
     algorithm: str
@@ -39,6 +55,9 @@ class Evaluation:
     calibration: Calibration
     thresholds: Thresholds
     probabilities: Floats
+    reliability: Reliability
+    profiles: dict[str, Performance]
+    curves: Curves
 
 
 def candidates(predictions: Mapping[str, Sequence[Floats]]) -> dict[str, list[Floats]]:
@@ -49,57 +68,105 @@ def candidates(predictions: Mapping[str, Sequence[Floats]]) -> dict[str, list[Fl
     return found
 
 
-def evaluate(dataset: Dataset, algorithm: str, predictions: Sequence[Floats], costs: Costs) -> Evaluation:
+def evaluate(
+    dataset: Dataset, algorithm: str, predictions: Sequence[Floats], costs: Costs, trials: int = 1
+) -> Evaluation:
     """Judge a candidate by its raw predictions, one array a fold of ``dataset.folds``.
 
     The calibration and the thresholds of a fold come from what was known of the folds before
     it, so the first fold is not judged; those that would be served come from all of them. The
     baseline of the log loss is the share of each class in the fold's training window.
+
+    ``trials`` is among how many models this one was picked, for the deflated Sharpe ratio.
     """
-    labels, horizon = dataset.labels, dataset.barriers.horizon
-    tests = [fold.test for fold in dataset.folds]
+    labels, tests = dataset.labels, [fold.test for fold in dataset.folds]
     raw = np.full((len(labels), 3), np.nan)
     for test, prediction in zip(tests, predictions, strict=True):
         raw[test] = prediction
-    served, signal, baseline, gains = raw.copy(), np.zeros(len(labels), dtype=np.int64), [], []
+    judged = np.concatenate(tests[1:])
+    forward = _forward(dataset, raw, costs)
+    served, signal, truth = forward.served[judged], forward.signals[BALANCED][judged], labels.label[judged]
+    reliable = reliability(served, truth, dataset.uniqueness[judged])
+    market = track(dataset, judged)
+    position = follow(signal, market.begins, dataset.barriers.horizon)
+    net = net_returns(position, market, costs)
+    held = net_returns(np.ones(len(judged)), market, costs)
+    calibration, thresholds = _tuned(dataset, np.concatenate(tests), raw, costs)
+    return Evaluation(
+        algorithm=algorithm,
+        metrics=scores(served, truth, signal)
+        | {
+            "log_loss_baseline": float(forward.prior.mean()),
+            "auc_direction_error": direction_auc_error(truth, dataset.uniqueness[judged]),
+            "calibration_error": reliable.error,
+            "calibration_error_by_chance": reliable.by_chance,
+            "deflated_sharpe": deflated_sharpe(net, trials),
+            "rows": len(judged),
+        },
+        fold_gains=forward.gains,
+        strategy=performance(position, market, costs),
+        baselines=baselines(dataset, judged, costs),
+        calibration=calibration,
+        thresholds=thresholds,
+        probabilities=served,
+        reliability=reliable,
+        profiles={
+            name: performance(
+                profile_position(dataset, judged, served, forward.signals[name][judged], profile),
+                market,
+                costs,
+            )
+            for name, profile in PROFILES.items()
+        },
+        curves=curves(dataset.open_time[judged], net, held),
+    )
+
+
+@dataclass(frozen=True)
+class _Forward:
+    """Every row (but the first fold's) as it would have been served; ``prior`` of the judged alone."""
+
+    served: Floats
+    signals: dict[ProfileName, Integers]
+    prior: Floats
+    gains: tuple[float, ...]
+
+
+def _forward(dataset: Dataset, raw: Floats, costs: Costs) -> _Forward:
+    labels, tests = dataset.labels, [fold.test for fold in dataset.folds]
+    served, priors, gains = raw.copy(), [], []
+    given = {name: np.zeros(len(labels), dtype=np.int64) for name in PROFILES}
     for k, test in enumerate(tests[1:], start=1):
         known = before(labels, np.concatenate(tests[:k]), int(labels.row[test[0]]), embargo=0)
         calibration, thresholds = _tuned(dataset, known, raw, costs)
         served[test] = calibration.apply(raw[test])
-        signal[test] = signals(served[test], thresholds)
-        share = np.bincount(labels.label[dataset.folds[k].train], minlength=3) / len(dataset.folds[k].train)
+        for name, profile in PROFILES.items():
+            given[name][test] = signals(served[test], profile.thresholds(thresholds))
+        train = dataset.folds[k].train
+        share = np.bincount(labels.label[train], minlength=3) / len(train)
         prior = log_loss(np.tile(share, (len(test), 1)), labels.label[test])
-        baseline.append(prior)
+        priors.append(prior)
         gains.append(float(prior.mean() - log_loss(served[test], labels.label[test]).mean()))
-    judged = np.concatenate(tests[1:])
-    truth, market = labels.label[judged], track(dataset, judged)
-    metrics = scores(served[judged], truth, signal[judged]) | {
-        "log_loss_baseline": float(np.concatenate(baseline).mean()),
-        "auc_direction_error": direction_auc_error(truth, dataset.uniqueness[judged]),
-        "rows": len(judged),
-    }
-    calibration, thresholds = _tuned(dataset, np.concatenate(tests), raw, costs)
-    return Evaluation(
-        algorithm=algorithm,
-        metrics=metrics,
-        fold_gains=tuple(gains),
-        strategy=performance(follow(signal[judged], market.begins, horizon), market, costs),
-        baselines=baselines(dataset, judged, costs),
-        calibration=calibration,
-        thresholds=thresholds,
-        probabilities=served[judged],
-    )
+    return _Forward(served, given, np.concatenate(priors), tuple(gains))
 
 
 def best_candidate(
-    dataset: Dataset, predictions: Mapping[str, Sequence[Floats]], costs: Costs | None = None
+    dataset: Dataset,
+    predictions: Mapping[str, Sequence[Floats]],
+    costs: Costs | None = None,
+    trials: int | None = None,
 ) -> tuple[Evaluation, dict[str, float]]:
-    """Return the candidate with the least out-of-sample log loss, and every candidate's log loss."""
+    """Return the candidate with the least out-of-sample log loss, and every candidate's log loss.
+
+    ``trials`` is among how many models the candidates were picked; unless told, they are all.
+    """
+    found = candidates(predictions)
     evaluations = [
-        evaluate(dataset, name, folds, costs or Costs()) for name, folds in candidates(predictions).items()
+        evaluate(dataset, name, folds, costs or Costs(), trials or len(found))
+        for name, folds in found.items()
     ]
     best = min(evaluations, key=lambda evaluation: evaluation.metrics["log_loss"])
-    return best, {found.algorithm: found.metrics["log_loss"] for found in evaluations}
+    return best, {judged.algorithm: judged.metrics["log_loss"] for judged in evaluations}
 
 
 def _tuned(

@@ -45,6 +45,8 @@ def test_each_condition_alone_refuses(skilled: Evaluation) -> None:
         replace(skilled, metrics={**skilled.metrics, "log_loss": skilled.metrics["log_loss_baseline"]}),
         replace(skilled, metrics={**skilled.metrics, "auc_direction": 0.5}),
         replace(skilled, metrics={**skilled.metrics, "auc_direction": None}),
+        replace(skilled, metrics={**skilled.metrics, "calibration_error": 0.2}),
+        replace(skilled, metrics={**skilled.metrics, "deflated_sharpe": 0.94}),
         replace(skilled, fold_gains=(0.1, 0.1, -0.1, -0.1)),
         replace(skilled, strategy=replace(skilled.strategy, trades=3)),
         replace(skilled, strategy=replace(skilled.strategy, net_return=-0.01)),
