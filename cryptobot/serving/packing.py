@@ -33,6 +33,7 @@ def pack(
     other_symbol: str | None,
     as_of: datetime,
     key: SecretStr,
+    seed: int = SEED,
 ) -> tuple[Manifest, bytes]:
     """Return the manifest and the bundle of the candidate that ``evaluation`` judged.
 
@@ -57,7 +58,7 @@ def pack(
         reference=reference(dataset, evaluation.probabilities, evaluation.metrics["precision"]),
         search={name: finals[name].search for name in sorted(finals)},
         trials=trials(final.search for final in finals.values()),
-        seed=SEED,
+        seed=seed,
         fit=verdict.fit,
         reasons=verdict.reasons,
         golden_rows=_golden_rows(dataset, evaluation, members[evaluation.algorithm]),
