@@ -23,6 +23,7 @@ FEATURES = "features"
 MODELS = "models"
 CHAMPIONS = "champions"
 BACKTESTS = "backtests"
+DRIFT = "drift"
 SIGNALS = "signals"
 ALERTS = "alerts"
 ALERT_COOLDOWNS = "alert_cooldowns"
@@ -72,6 +73,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     GAPS: [IndexModel([("state", ASCENDING), ("symbol", ASCENDING), ("from", ASCENDING)], name="state")],
     MODELS: [IndexModel([("symbol", ASCENDING), ("created_at", DESCENDING)], name="symbol_created_at")],
     BACKTESTS: [IndexModel([("symbol", ASCENDING), ("created_at", DESCENDING)], name="symbol_created_at")],
+    DRIFT: [IndexModel([("version", ASCENDING), ("day", DESCENDING)], name="version_day")],
     SIGNALS: [IndexModel([("symbol", ASCENDING), ("open_time", DESCENDING)], name="symbol_open_time")],
     ALERTS: [
         IndexModel([("created_at", DESCENDING)], name="created_at"),
@@ -110,6 +112,7 @@ VALIDATORS: dict[str, validators.Validator] = {
     FEATURES: validators.FEATURES,
     JOB_REPORTS: validators.JOB_REPORTS,
     EXCHANGE_INFO: validators.EXCHANGE_INFO,
+    DRIFT: validators.DRIFT,
     ALERTS: validators.ALERTS,
     ALERT_COOLDOWNS: validators.ALERT_COOLDOWNS,
 }

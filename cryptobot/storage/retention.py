@@ -15,6 +15,7 @@ from cryptobot.storage import gaps, quarantine
 from cryptobot.storage.collections import (
     ALERTS,
     CORRECTIONS,
+    DRIFT,
     GAPS,
     HISTORICAL_DATA,
     JOB_REPORTS,
@@ -94,6 +95,7 @@ def rules(settings: Settings) -> list[Rule]:
         ),
         Rule("corrections", CORRECTIONS, settings.retention_corrections, ("found_at",)),
         Rule("reconciliations", RECONCILIATIONS, settings.retention_reconciliations, ("checked_at",)),
+        Rule("drift", DRIFT, settings.retention_drift, ("measured_at",)),
         Rule("alerts", ALERTS, settings.retention_alerts, ("acknowledged_at", "resolved_at")),
         Rule(
             "alerts of candles",

@@ -60,6 +60,17 @@ def signals_since(
     return iter(database[SIGNALS].find(given).sort("open_time", ASCENDING))
 
 
+def signals_after(database: Database[Document], symbol: str, version: str, since: datetime) -> list[Document]:
+    """Return what a model said of candles after ``since``, in rising order, one signal a candle.
+
+    Each has ``open_time``, ``signal`` and ``probabilities``.
+    """
+    said = {"symbol": symbol, "model_version": version, "open_time": {"$gt": since}}
+    fields = {"_id": 0, "open_time": 1, "signal": 1, "probabilities": 1}
+    found = database[SIGNALS].find(said, fields, batch_size=10_000).sort("open_time", ASCENDING)
+    return list({signal["open_time"]: signal for signal in found}.values())
+
+
 def last_feature_rows(
     database: Database[Document], symbol: str, interval: str, version: str, count: int
 ) -> list[Document]:

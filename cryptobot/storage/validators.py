@@ -125,6 +125,23 @@ JOB_REPORTS: Validator = _holds({"job": _STRING}, rows=_COUNT, started_at=_DATE,
 
 EXCHANGE_INFO: Validator = _holds({"status": _STRING, "filters": {"bsonType": "object"}, "fetched_at": _DATE})
 
+DRIFT: Validator = _holds(
+    {
+        "symbol": _STRING,
+        "version": _STRING,
+        "day": _DATE,
+        "from": _DATE,
+        "to": _DATE,
+        "rows": _COUNT,
+        "features": {"bsonType": "array"},
+        "hits": {"bsonType": "object"},
+        "drifted": {"bsonType": "bool"},
+        "reasons": {"bsonType": "array", "items": _STRING},
+        "measured_at": _DATE,
+    },
+    predictions={"bsonType": ["object", "null"]},
+)
+
 ALERTS: Validator = _holds(
     {
         "kind": _STRING,
