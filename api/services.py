@@ -31,4 +31,9 @@ def services_of(request: Request) -> Services:
     return services
 
 
-Shared = Annotated[Services, Depends(services_of)]
+async def _shared(request: Request) -> Services:
+    """Return the services on the event loop itself: a plain function would be given a thread's turn."""
+    return services_of(request)
+
+
+Shared = Annotated[Services, Depends(_shared)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pymongo
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from api.json import dumps
 from api.problems import Unavailable, Unprocessable
@@ -18,12 +21,19 @@ from cryptobot.decisions.decision import decide
 from cryptobot.decisions.latest import LatestCandle, NoCompleteCandleError, latest_candle
 from cryptobot.features import FEATURE_SET
 from cryptobot.learning.risk import PROFILES, ProfileName
+from cryptobot.market import Interval
 from cryptobot.serving.manifest import Manifest
 from cryptobot.serving.store import Champion, ChampionStore
 from cryptobot.storage.candle_pages import last_open_time
 
+log = logging.getLogger(__name__)
+
 FRESH_SECONDS = 0.25
 """For so long the last candle is taken for the last without a look into the database."""
+
+PATIENCE_SECONDS = 0.5
+"""For so long a request waits for a look, when a candle is known that it can be answered with."""
+READ_SECONDS = 5.0
 
 ROWS_AT_ONCE = 20
 """So many are scored in about a millisecond: less than a thread's turn costs."""
@@ -36,6 +46,8 @@ class _Known:
     checked_at: float
     candle: LatestCandle
     answers: dict[tuple[str, str], bytes]
+    away: bool = False
+    """Whether the last look for a newer one took too long or failed: then nobody waits for the next."""
 
 
 class Predictions:
@@ -45,7 +57,7 @@ class Predictions:
         self._store = store
         self._database = database
         self._known: dict[str, _Known] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._looks: dict[str, asyncio.Task[_Known]] = {}
 
     def champion(self, symbol: str) -> Champion:
         """Return what serves ``symbol``; raises ``Unavailable`` while nothing does."""
@@ -57,9 +69,7 @@ class Predictions:
     async def of_last_candle(self, symbol: str, profile: ProfileName) -> bytes:
         """Return the answer for the last closed candle, as JSON."""
         serving = self.champion(symbol)
-        known = self._known.get(symbol)
-        if known is None or time.monotonic() - known.checked_at > FRESH_SECONDS:
-            known = await self._look(symbol, serving.bundle.manifest)
+        known = await self._newest(symbol, serving.bundle.manifest)
         key = (serving.version, profile)
         answer = known.answers.get(key)
         if answer is None:
@@ -77,25 +87,51 @@ class Predictions:
         items = [decision.document() for decision in decisions]
         return dumps({**_identity(serving.bundle.manifest), "items": items})
 
-    async def _look(self, symbol: str, manifest: Manifest) -> _Known:
-        """Look for a newer candle; requests that come meanwhile wait for the one look."""
-        async with self._turns.setdefault(symbol, asyncio.Lock()):
-            known = self._known.get(symbol)
-            if known is not None and time.monotonic() - known.checked_at <= FRESH_SECONDS:
-                return known
-            try:
-                found = await asyncio.to_thread(self._read, manifest, known)
-            except NoCompleteCandleError as error:
-                raise Unavailable(str(error)) from error
-            self._known[symbol] = found
-            return found
+    async def _newest(self, symbol: str, manifest: Manifest) -> _Known:
+        """Return the last candle: looked for anew, or the one that is known while MongoDB is away."""
+        known = self._known.get(symbol)
+        age = math.inf if known is None else time.monotonic() - known.checked_at
+        if known is not None and age <= FRESH_SECONDS:
+            return known
+        look = self._looks.get(symbol)
+        if look is None or look.done():
+            look = self._looks[symbol] = asyncio.create_task(self._look(symbol, manifest, known))
+        if known is None or age > _seconds(manifest):
+            return await asyncio.shield(look)
+        if not known.away:
+            await asyncio.wait({look}, timeout=PATIENCE_SECONDS)
+        if not look.done():
+            known.away = True
+            return known
+        return look.result()
+
+    async def _look(self, symbol: str, manifest: Manifest, known: _Known | None) -> _Known:
+        """Look for a newer candle, once for all requests that ask meanwhile."""
+        try:
+            found = self._known[symbol] = await asyncio.to_thread(self._read, manifest, known)
+        except NoCompleteCandleError as error:
+            raise Unavailable(str(error)) from error
+        except PyMongoError as error:
+            if known is None or time.monotonic() - known.checked_at > _seconds(manifest):
+                raise Unavailable(f"the last candle of {symbol} is not known: no database answers") from error
+            if not known.away:
+                log.warning("no newer candle can be looked for, the one that is known is scored: %s", error)
+            known.away = True
+            return known
+        return found
 
     def _read(self, manifest: Manifest, known: _Known | None) -> _Known:
         checked_at = time.monotonic()
-        newest = last_open_time(self._database, manifest.symbol, manifest.interval)
-        if known is not None and newest == known.candle.open_time:
-            return _Known(checked_at, known.candle, known.answers)
-        return _Known(checked_at, latest_candle(self._database, manifest), {})
+        with pymongo.timeout(READ_SECONDS):
+            newest = last_open_time(self._database, manifest.symbol, manifest.interval)
+            if known is not None and newest == known.candle.open_time:
+                return _Known(checked_at, known.candle, known.answers)
+            return _Known(checked_at, latest_candle(self._database, manifest), {})
+
+
+def _seconds(manifest: Manifest) -> float:
+    """Return for how long a candle may be scored again without a look: then there is another for sure."""
+    return Interval(manifest.interval).milliseconds / 1_000
 
 
 def _matrix(rows: list[dict[str, float]], names: tuple[str, ...]) -> npt.NDArray[np.float32]:

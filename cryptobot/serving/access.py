@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import jwt
@@ -18,6 +19,8 @@ SCOPES: frozenset[str] = frozenset(get_args(Scope))
 ACCESS_SECONDS = 15 * 60
 API_AUDIENCE = "cryptobot-api"
 _ISSUER = "cryptobot"
+_REMEMBERED = 1_024
+_EXPIRED = "the token has expired; refresh it or log in again"
 _REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
 
 
@@ -57,17 +60,27 @@ def issue_token(
 
 def read_token(settings: Settings, token: str, *, audience: str = API_AUDIENCE) -> Principal:
     """Return whom ``token`` names; raises :class:`InvalidTokenError`."""
+    principal, expires_at = _verified(token, settings.token_key.get_secret_value(), audience)
+    if expires_at <= time.time():
+        raise InvalidTokenError(_EXPIRED)
+    return principal
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _verified(token: str, key: str, audience: str) -> tuple[Principal, float]:
+    """Return whom a token names, and until when: its signature is checked once, its time each time."""
     try:
         claims = jwt.decode(
             token,
-            settings.token_key.get_secret_value(),
+            key,
             algorithms=["HS256"],
             audience=audience,
             issuer=_ISSUER,
             options={"require": _REQUIRED},
         )
     except jwt.ExpiredSignatureError as error:
-        raise InvalidTokenError("the token has expired; refresh it or log in again") from error
+        raise InvalidTokenError(_EXPIRED) from error
     except jwt.InvalidTokenError as error:
         raise InvalidTokenError("the token is not valid here; log in at POST /v1/auth/token") from error
-    return Principal(str(claims["sub"]), frozenset(str(claims.get("scope", "")).split()) & SCOPES)
+    scopes = frozenset(str(claims.get("scope", "")).split()) & SCOPES
+    return Principal(str(claims["sub"]), scopes), float(claims["exp"])

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -7,7 +10,9 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from pymongo.database import Database
+from pymongo.errors import AutoReconnect
 
+from api.models.predictions import PATIENCE_SECONDS
 from cryptobot.features import FEATURE_SET
 from tests.api.candles import candles, live
 from tests.serving.bundles import forest, golden_rows
@@ -22,6 +27,31 @@ def version(app: FastAPI, database: Db) -> str:
     made = promote_model(database)
     app.state.services.store.synchronize()
     return made
+
+
+Away = Callable[[Exception | None], threading.Event]
+
+
+@pytest.fixture
+def away(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Away:
+    """Let each look for a newer candle fail, or hang until the returned event is set; and look each time."""
+    predictions = app.state.services.predictions
+    read = type(predictions)._read
+
+    def begin(error: Exception | None) -> threading.Event:
+        over = threading.Event()
+
+        def look(*arguments: Any) -> Any:
+            if error is not None:
+                raise error
+            over.wait(20)
+            return read(predictions, *arguments)
+
+        monkeypatch.setattr(predictions, "_read", look)
+        monkeypatch.setattr("api.models.predictions.FRESH_SECONDS", -1.0)
+        return over
+
+    return begin
 
 
 def store_candles(database: Db, count: int = 130) -> list[dict[str, Any]]:
@@ -83,6 +113,59 @@ class TestLastCandle:
         assert "no 15m candle of BTCUSDT" in (await predict(client)).json()["detail"]
         store_candles(database, count=50)
         assert "is missing" in (await predict(client)).json()["detail"]
+
+
+class TestWhileMongoDbIsAway:
+    """What is known goes on being answered, at once, and not for longer than a candle lasts."""
+
+    async def test_the_known_candle_is_scored(
+        self, client: httpx.AsyncClient, app: FastAPI, database: Db, version: str, away: Away
+    ) -> None:
+        store_candles(database)
+        before = (await predict(client)).json()
+        away(AutoReconnect("away"))
+        answer = await predict(client)
+        assert (answer.status_code, answer.json()) == (200, before)
+
+    async def test_a_look_that_hangs_is_waited_for_once(
+        self, client: httpx.AsyncClient, database: Db, version: str, away: Away
+    ) -> None:
+        store_candles(database)
+        await predict(client)
+        hanging = away(None)
+        took = []
+        for _ in range(3):
+            began = time.monotonic()
+            assert (await predict(client)).status_code == 200
+            took.append(time.monotonic() - began)
+        hanging.set()
+        assert took[0] >= PATIENCE_SECONDS > max(took[1:])
+
+    async def test_a_new_champion_scores_the_known_candle(
+        self, client: httpx.AsyncClient, app: FastAPI, database: Db, version: str, away: Away
+    ) -> None:
+        store_candles(database)
+        before = (await predict(client)).json()
+        newer = promote_model(database, 1)
+        app.state.services.store.synchronize()
+        away(AutoReconnect("away"))
+        after = (await predict(client)).json()
+        assert after["model_version"] == newer
+        assert after["open_time"] == before["open_time"]
+
+    async def test_without_any_or_after_a_whole_interval_it_is_told(
+        self, client: httpx.AsyncClient, app: FastAPI, database: Db, version: str, away: Away
+    ) -> None:
+        away(AutoReconnect("away"))
+        assert (await predict(client)).status_code == 503
+        away(None).set()
+        store_candles(database)
+        assert (await predict(client)).status_code == 200
+        away(AutoReconnect("away"))
+        app.state.services.predictions._known["BTCUSDT"].checked_at -= 15 * 60
+        answer = await predict(client)
+        assert answer.status_code == 503
+        assert "no database answers" in answer.json()["detail"]
 
 
 class TestRows:
