@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from cryptobot.learning.algorithms import ALGORITHMS
 from cryptobot.learning.dataset import FOLDS, Dataset
-from cryptobot.learning.training import fit_final, predict_fold
+from cryptobot.learning.training import fit_final, fit_fold
 from cryptobot.spark.failure import cause_of
 
 FINAL = -1
@@ -28,7 +28,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a task gave: the fold's probabilities or the final model, else the error."""
+    """What a task gave: the fit of a fold or the final model, else the error."""
 
     task: Task
     result: Any
@@ -52,7 +52,7 @@ def fit_side_by_side(spark: SparkSession, datasets: dict[str, Dataset]) -> list[
             if task.fold == FINAL:
                 result: Any = fit_final(dataset, task.algorithm)
             else:
-                result = predict_fold(dataset, task.algorithm, task.fold)
+                result = fit_fold(dataset, task.algorithm, task.fold)
         except Exception as error:  # whatever it is, it must not take the other symbols with it
             what = "the final fit" if task.fold == FINAL else f"fold {task.fold}"
             return Fit(

@@ -23,14 +23,17 @@ from pyspark.errors import PySparkException
 from cryptobot.features import FEATURE_SET, other_symbol
 from cryptobot.learning.algorithms import ALGORITHMS
 from cryptobot.learning.dataset import FOLDS, Dataset, TooLittleHistoryError, make_dataset
-from cryptobot.learning.evaluation import best_candidate
+from cryptobot.learning.diagnosis import diagnose
+from cryptobot.learning.evaluation import MEAN, best_candidate
 from cryptobot.learning.gate import judge
+from cryptobot.learning.search import trials
 from cryptobot.market.instant import EPOCH, from_ms, parse_instant, to_ms
 from cryptobot.market.interval import Interval
 from cryptobot.market.span import Span
+from cryptobot.serving.backtest_record import backtest_document
 from cryptobot.serving.comparison import compare_with_champion
 from cryptobot.serving.manifest import Manifest
-from cryptobot.serving.packing import backtest_document, pack
+from cryptobot.serving.packing import pack
 from cryptobot.serving.registry import add_challenger
 from cryptobot.settings import Settings, settings
 from cryptobot.spark.failure import cause_of
@@ -63,18 +66,24 @@ def register(
     """Evaluate the symbol's candidates, and store the best as a challenger with its backtest."""
     made = {(fit.task.algorithm, fit.task.fold): fit.result for fit in fits}
     folds = {name: [made[name, fold] for fold in range(FOLDS)] for name in ALGORITHMS}
-    evaluation, log_losses = best_candidate(dataset, folds)
+    finals = {name: made[name, FINAL] for name in ALGORITHMS}
+    evaluation, log_losses = best_candidate(
+        dataset,
+        {name: [fit.probabilities for fit in made_of] for name, made_of in folds.items()},
+        trials=trials(final.search for final in finals.values()),
+    )
+    members = folds if evaluation.algorithm == MEAN else {evaluation.algorithm: folds[evaluation.algorithm]}
     manifest, bundle = pack(
         dataset,
         evaluation,
         judge(evaluation),
         log_losses,
-        {name: made[name, FINAL] for name in ALGORITHMS},
+        finals,
         other_symbol=other_symbol(dataset.symbol, settings.symbols),
         as_of=as_of,
         key=settings.bundle_key,
     )
-    backtests.save(database, backtest_document(manifest))
+    backtests.save(database, backtest_document(manifest, evaluation, diagnose(dataset, members)))
     add_challenger(database, manifest.document(), bundle)
     compare_with_champion(database, dataset, evaluation, manifest.version, settings.bundle_key)
     return manifest

@@ -12,6 +12,8 @@ import onnxruntime
 from cryptobot.learning.algorithms import ALGORITHMS, SEED
 from cryptobot.learning.dataset import Dataset
 from cryptobot.learning.export import mean_to_onnx
+from cryptobot.learning.importance import permutation_importance
+from cryptobot.learning.learning_curve import predict_with_less
 from cryptobot.learning.search import Search
 
 Floats = npt.NDArray[np.float64]
@@ -33,11 +35,37 @@ class FinalModel:
     search: Search
 
 
-def predict_fold(dataset: Dataset, algorithm: str, fold: int) -> Floats:
-    """Fit on the fold's training window and return the probabilities of its test, ``(n, 3)``."""
-    split = dataset.folds[fold]
-    model = ALGORITHMS[algorithm].fit(dataset, split.train)
-    return np.asarray(model.predict_proba(dataset.rows[split.test]), dtype=np.float64)
+@dataclass(frozen=True)
+class FoldFit:
+    """A model fitted on a fold's training window: its probabilities of the fold's test, ``(n, 3)``.
+
+    ``importance`` is the rise of the log loss there without each feature; ``with_less`` holds the
+    probabilities after learning from fewer labels, by how many: on the last fold alone.
+    """
+
+    probabilities: Floats
+    importance: Floats
+    with_less: Mapping[int, Floats]
+
+
+def fit_fold(dataset: Dataset, algorithm: str, fold: int, seed: int = SEED) -> FoldFit:
+    """Fit on the fold's training window, and see what it makes of the fold's test.
+
+    What learns from fewer labels keeps the parameters found with all of them.
+    """
+    split, made = dataset.folds[fold], ALGORITHMS[algorithm]
+    search = made.search(dataset, split.train, seed)
+    model = made.fit(dataset, split.train, search, seed)
+    rows, labels = dataset.rows[split.test], dataset.labels.label[split.test]
+    return FoldFit(
+        probabilities=np.asarray(model.predict_proba(rows), dtype=np.float64),
+        importance=permutation_importance(model.predict_proba, rows, labels, seed),
+        with_less=predict_with_less(
+            dataset, split, lambda positions: made.fit(dataset, positions, search, seed)
+        )
+        if split is dataset.folds[-1]
+        else {},
+    )
 
 
 def fit_final(dataset: Dataset, algorithm: str, seed: int = SEED) -> FinalModel:

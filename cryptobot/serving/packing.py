@@ -1,4 +1,4 @@
-"""From an evaluated candidate to a signed bundle and the record of its backtest."""
+"""From an evaluated candidate to a signed bundle."""
 
 from __future__ import annotations
 
@@ -66,13 +66,6 @@ def pack(
     finished, data = write_bundle(manifest, {name: member.onnx for name, member in members.items()}, key)
     open_bundle(data, key).check_golden_rows()
     return finished, data
-
-
-def backtest_document(manifest: Manifest) -> dict[str, Any]:
-    """Return the record of a version's backtest for ``backtests``."""
-    document = manifest.document()
-    kept = ("symbol", "interval", "algorithm", "created_at", "window", "fit", "reasons", "metrics")
-    return {"_id": manifest.version, **{name: document[name] for name in kept}}
 
 
 def _metrics(dataset: Dataset, evaluation: Evaluation, log_losses: Mapping[str, float]) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from cryptobot.learning.backtest import Costs
 from cryptobot.learning.evaluation import Evaluation, best_candidate, evaluate
 from cryptobot.learning.gate import judge
 from cryptobot.learning.scores import direction_auc, precision, scores
-from cryptobot.learning.training import predict_fold
+from cryptobot.learning.training import fit_fold
 from tests.learning.planted import dataset
 
 
 def judged(strength: float, seed: int, count: int = 4_000) -> Evaluation:
     data = dataset(count, strength, seed)
-    folds = [predict_fold(data, XGBOOST, fold) for fold in range(5)]
+    folds = [fit_fold(data, XGBOOST, fold).probabilities for fold in range(5)]
     return best_candidate(data, {XGBOOST: folds})[0]
 
 

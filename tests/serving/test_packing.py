@@ -14,7 +14,7 @@ from cryptobot.learning.gate import judge
 from cryptobot.learning.training import fit_final
 from cryptobot.serving.bundle import open_bundle
 from cryptobot.serving.manifest import Manifest
-from cryptobot.serving.packing import backtest_document, pack
+from cryptobot.serving.packing import pack
 from tests.learning.planted import dataset
 from tests.serving.bundles import KEY
 
@@ -92,4 +92,3 @@ def test_the_manifest_tells_what_was_searched_and_what_drift_is_measured_against
     assert manifest.reference.features.keys() == set(data.names)
     assert manifest.reference.rows == len(data.rows)
     assert manifest.reference.hit_rate["buy"] == manifest.metrics["precision"]["buy"]
-    assert backtest_document(manifest)["_id"] == manifest.version
