@@ -184,13 +184,13 @@ def settle_answered(
     :func:`promote_challengers` does for a symbol.
     """
     found = _weigh(database, registry.model(database, version), max_age)
-    if found.champion and found.champion["_id"] == version:
-        return {"promoted": True, "version": version, "reason": "it serves already"}
     return _settle(database, found, answer)
 
 
 def _settle(database: Database[Document], found: Challenge, answer: Answer | None) -> Document:
     version, decision = found.challenger["_id"], found.decision
+    if found.champion and found.champion["_id"] == version:  # a task that was interrupted is tried again
+        decision = Decision(True, "it serves already")
     promote = decision.promote and (answer is None or answer.approved)
     reason = answer.told(decision.reason) if answer else decision.reason
     if promote:

@@ -18,6 +18,7 @@ PIPELINE = {
     "features": ["features", "quality_report"],
     "models": ["backtests", "models"],
     "champions": ["champions"],
+    "roll_back": ["champions"],
     "deployment": ["deployment"],
     "signals": ["signals"],
     "streaming_data": ["quality_report", "streaming_data", "validated_streaming_data"],

@@ -1,0 +1,63 @@
+"""Returns a pair to the model that served before its champion.
+
+Trigger it with the form. What is quarantined, was rolled back itself, or has lost its bundle is passed
+over for what served earlier; without any the run fails, and the champion serves on. The version that
+is left is not promoted again by itself. `deployment` follows, and shows that every worker serves it.
+
+The same on a command line: `cryptobot-models roll-back BTCUSDT --reason "…"`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, PartitionedAtRuntime, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from cryptobot.settings import settings
+from pipeline.assets import CHAMPIONS
+from pipeline.connections import product_database
+from pipeline.defaults import dag_defaults
+
+with DAG(
+    "roll_back",
+    schedule=PartitionedAtRuntime(),
+    doc_md=__doc__,
+    params={
+        "symbol": Param(
+            type="string", enum=list(settings().symbols), title="Pair", description="Whose champion is left"
+        ),
+        "reason": Param(
+            type="string",
+            minLength=1,
+            maxLength=500,
+            title="Reason",
+            description="Kept with both models, and shown beside the champion",
+        ),
+    },
+    **dag_defaults("serving", deadline=timedelta(minutes=15)),
+):
+
+    @task(outlets=[CHAMPIONS])
+    def roll_back(*, params, dag_run, outlet_events) -> dict:
+        """Point at the last sound model before the champion, and announce it."""
+        from cryptobot.serving.registry import RegistryError, champion
+        from cryptobot.serving.registry import roll_back as return_to_predecessor
+
+        symbol, told = params["symbol"], f"rolled back by hand: {params['reason']}"
+        with product_database() as database:
+            pointer = champion(database, symbol)
+            if pointer is None:
+                raise AirflowFailException(f"{symbol} has no champion: there is nothing to roll back")
+            done = pointer["reason"] == told and pointer["promoted_at"] >= dag_run.start_date
+            if not done:  # by a try of this task that was interrupted
+                try:
+                    pointer = return_to_predecessor(database, symbol, pointer["version"], told)
+                except RegistryError as error:
+                    raise AirflowFailException(str(error)) from error
+        decision = {"promoted": True, "version": pointer["version"], "reason": pointer["reason"]}
+        outlet_events[CHAMPIONS].add_partitions(dag_run.run_id)
+        outlet_events[CHAMPIONS].extra = {"decisions": {symbol: decision}}
+        return decision
+
+    roll_back()

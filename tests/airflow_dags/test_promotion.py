@@ -1,0 +1,165 @@
+"""Promotion with and without a person's approval, and the roll-back: what each task does."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pymongo.database import Database
+
+from cryptobot.serving import registry
+from cryptobot.settings import settings
+from infra.local import airflow_environment
+from tests.serving.models import add_model, promote_model
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+Db = Database[dict[str, Any]]
+RUN = "manual__1"
+
+
+def metrics(gain: float) -> dict[str, float]:
+    return {"log_loss": 1.0 - gain, "log_loss_baseline": 1.0}
+
+
+@pytest.fixture
+def asking(dag_bag: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DAG]:
+    """The DAG `champions` as it is where promotion needs an approval."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.setenv("CRYPTOBOT_PROMOTION", "approval")
+    settings.cache_clear()
+    bag = DagBag(airflow_environment.DAGS / "champions.py")
+    assert bag.import_errors == {}
+    yield bag.dags["champions"]
+    settings.cache_clear()
+
+
+class Instance:
+    """A task instance's XComs, as the tasks of one run leave and read them."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], Any] = {}
+        self.task_id = ""
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.values[self.task_id, key] = value
+
+    def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
+        return self.values.get((task_ids, key))
+
+
+def test_a_person_is_asked_between_the_gate_and_the_promotion_of_each_pair(asking: DAG) -> None:
+    assert set(asking.task_dict) == {
+        f"{symbol}.{task}"
+        for symbol in ("BTCUSDT", "ETHUSDT")
+        for task in ("judge", "approve", "promote", "announce")
+    }
+    approve = asking.get_task("BTCUSDT.approve")
+    assert approve.upstream_task_ids == {"BTCUSDT.judge"}
+    assert approve.downstream_task_ids == {"BTCUSDT.promote"}
+    assert (approve.defaults, approve.response_timeout) == (["Reject"], timedelta(hours=24))
+    assert approve.execution_timeout is None
+    assert approve.on_failure_callback
+    announce = asking.get_task("BTCUSDT.announce")
+    assert announce.upstream_task_ids == {"BTCUSDT.judge", "BTCUSDT.promote"}
+    assert announce.trigger_rule == "none_failed"
+    assert [asset.name for asset in announce.outlets] == ["champions"]
+    assert asking.deadline[0].interval == timedelta(hours=24, minutes=30)
+
+
+def test_only_a_challenger_that_passed_the_gate_is_asked_about(asking: DAG, product: Db) -> None:
+    judge = asking.get_task("BTCUSDT.judge").python_callable
+    ti = Instance()
+    ti.task_id = "BTCUSDT.judge"
+
+    def settled() -> str:
+        return str(ti.values["BTCUSDT.judge", "request"]["settled"]["reason"])
+
+    assert judge(ti=ti) == "BTCUSDT.announce"
+    assert settled() == "BTCUSDT has no new model"
+    add_model(product, 0, metrics=metrics(0.01))
+    assert judge(ti=ti) == "BTCUSDT.announce"
+    assert settled() == "first model of BTCUSDT"
+    add_model(product, 1, metrics=metrics(0.0))
+    assert judge(ti=ti) == "BTCUSDT.announce"
+    assert settled().startswith("not better by 0.001")
+    better = add_model(product, 2, metrics=metrics(0.03))
+    assert judge(ti=ti) == "BTCUSDT.approve"
+    request = ti.values["BTCUSDT.judge", "request"]
+    assert request["version"] == better
+    assert "| log-loss skill | +0.0100 | +0.0300 |" in request["body"]
+    assert "verdict" not in registry.model(product, better)
+
+
+def roll_back(dag_bag: Any, symbol: str = "BTCUSDT", started: datetime | None = None) -> tuple[Any, Any]:
+    """Return what the task returns, and the event that it announces."""
+    keys: list[str] = []
+    event = SimpleNamespace(extra=None, add_partitions=keys.append, keys=keys)
+
+    class Events(dict[Any, Any]):
+        def __missing__(self, _: Any) -> Any:
+            return event
+
+    done = (
+        dag_bag.dags["roll_back"]
+        .get_task("roll_back")
+        .python_callable(
+            params={"symbol": symbol, "reason": "it earns nothing"},
+            dag_run=SimpleNamespace(run_id=RUN, start_date=started or datetime.now(UTC)),
+            outlet_events=Events(),
+        )
+    )
+    return done, event
+
+
+def test_a_roll_back_is_announced_and_not_done_twice_by_a_retry(dag_bag: Any, product: Db) -> None:
+    first, second, third = (promote_model(product, seed) for seed in range(3))
+    started = datetime.now(UTC) - timedelta(seconds=1)
+    for _ in range(2):
+        done, event = roll_back(dag_bag, started=started)
+        assert done == {
+            "promoted": True, "version": second, "reason": "rolled back by hand: it earns nothing"
+        }  # fmt: skip
+        assert event.keys == [RUN]
+        assert event.extra == {"decisions": {"BTCUSDT": done}}
+    pointer = registry.champion(product, "BTCUSDT")
+    assert pointer is not None
+    assert (pointer["version"], pointer["previous"]) == (second, first)
+    assert registry.model(product, third)["rolled_back_at"] is not None
+
+
+def test_a_roll_back_to_nothing_sound_fails_and_says_so(dag_bag: Any, product: Db) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="BTCUSDT has no champion"):
+        roll_back(dag_bag)
+    first = promote_model(product, 0)
+    second = promote_model(product, 1)
+    registry.quarantine(product, first, "hash differs")
+    with pytest.raises(AirflowFailException, match="no sound model of BTCUSDT"):
+        roll_back(dag_bag)
+    assert registry.champion(product, "BTCUSDT")["version"] == second
+
+
+def test_the_form_asks_for_a_pair_and_a_reason(dag_bag: Any) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    def given(**form: str) -> Any:
+        params = copy.deepcopy(dag_bag.dags["roll_back"].params)
+        params.update(form)
+        return params.validate()
+
+    assert given(symbol="BTCUSDT", reason="why") == {"symbol": "BTCUSDT", "reason": "why"}
+    for wrong in (
+        {"symbol": "BTCUSDT"},
+        {"symbol": "DOGEUSDT", "reason": "why"},
+        {"symbol": "BTCUSDT", "reason": ""},
+    ):
+        with pytest.raises(ParamValidationError):
+            given(**wrong)
