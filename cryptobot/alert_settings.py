@@ -80,6 +80,7 @@ class AlertRules(BaseModel):
     quality_failure: Rule = Rule()
     live_feed: Rule = Rule()
     model: Rule = Rule()
+    model_drift: Rule = Rule()
     model_refused: Rule = Rule()
     pipeline: Rule = Rule()
 

@@ -30,6 +30,8 @@ with DAG(
     @task(inlets=[*WATCHED])
     def check(*, inlet_events, ti) -> dict:
         """Judge every asset, store the states, raise and resolve alerts; return what is overdue and why."""
+        from datetime import timedelta
+
         from cryptobot.decisions.operational import stale_data
         from cryptobot.storage.candle_freshness import candle_facts
         from cryptobot.storage.freshness import EXPECTATIONS, Event, Facts
@@ -51,6 +53,7 @@ with DAG(
                 candles=candle_facts(settings, database, grace),
                 signal_interval=settings.signal_interval,
                 paused=frozenset(dag for dag in dags if ti.get_dag(dag).is_paused),
+                retrained_every=timedelta(days=settings.retrain_after_days),
             )
             states = check_freshness(database, facts)
             overdue = stale_data(database, states)

@@ -69,6 +69,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     Expectation("champions", "champions", _HOUR, "models"),
     Expectation("deployment", "deployment", _HOUR, "champions"),
     Expectation("signals", "signals", _HOUR, "deployment"),
+    Expectation("drift", "drift", _HOUR, "deployment"),
 )
 
 
@@ -90,12 +91,17 @@ class CandleFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known at one moment: events by asset (newest first), candles, DAGs that are paused."""
+    """What is known at one moment: events by asset (newest first), candles, DAGs that are paused.
+
+    ``retrained_every`` is after how many days of new candles those assets are made that follow the
+    interval of the signals (``signal_interval``).
+    """
 
     events: Mapping[str, Sequence[Event]]
     candles: CandleFacts
     signal_interval: str
     paused: frozenset[str] = frozenset()
+    retrained_every: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,8 @@ def _judge_following(expectation: Expectation, facts: Facts, now: datetime) -> J
     newest = _newest(facts, expectation.asset)
     needed = facts.signal_interval if expectation.signal_interval else None
     above = _newest(facts, str(expectation.follows), needed)
-    if above is None or (newest is not None and newest >= above):
+    slack = facts.retrained_every - timedelta(days=1) if expectation.signal_interval else timedelta(0)
+    if above is None or (newest is not None and newest >= above - slack):
         state: State = "fresh" if newest else "never"
         why = f"as new as {expectation.follows}" if above else f"{expectation.follows} was never made"
         return Judgement(expectation, state, newest, False, why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,11 @@ def facts(
 ) -> Facts:
     events = {asset: age if isinstance(age, list) else [Event(NOW - age)] for asset, age in ages.items()}
     return Facts(events, candles, signal_interval="15m", paused=paused)
+
+
+def weekly(known: Facts) -> Facts:
+    """The same where models are trained after seven days of new candles."""
+    return replace(known, retrained_every=timedelta(days=7))
 
 
 def judged(expectation: Expectation, known: Facts, first_checked: timedelta = 48 * HOUR) -> Judgement:
@@ -87,6 +93,13 @@ class TestFollowing:
         before = Event(NOW - 30 * HOUR, {"intervals": ["15m", "1h"]})
         assert judged(MODELS, facts(features=[hourly, before], models=29 * HOUR)).state == "fresh"
         assert judged(MODELS, facts(features=[hourly, before], models=31 * HOUR)).state == "stale"
+
+    def test_models_that_are_trained_once_a_week_are_due_once_a_week(self) -> None:
+        daily = [Event(NOW - 4 * HOUR - days * timedelta(days=1)) for days in range(9)]
+        six_days, seven_days = 6 * 24 * HOUR, 7 * 24 * HOUR
+        assert judged(MODELS, weekly(facts(features=daily, models=six_days))).state == "fresh"
+        assert judged(MODELS, weekly(facts(features=daily, models=seven_days))).state == "stale"
+        assert judged(MODELS, facts(features=daily, models=24 * HOUR)).state == "stale"
 
 
 class TestWatch:

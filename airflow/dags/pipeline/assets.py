@@ -31,6 +31,9 @@ BACKTESTS = _collection("backtests", "learning")
 CHAMPIONS = _collection("champions", "serving")
 DEPLOYMENT = _collection("deployment", "serving", "service_health.api")
 SIGNALS = _collection("signals", "serving")
+DRIFT = _collection("drift", "learning")
+DRIFT_DETECTED = _collection("drift_detected", "learning", "drift.drifted")
+MODELS_AGED = _collection("models_aged", "learning", "champions.aged")
 
 ALL = (
     EXCHANGE_INFO,
@@ -47,5 +50,8 @@ ALL = (
     CHAMPIONS,
     DEPLOYMENT,
     SIGNALS,
+    DRIFT,
 )
-"""Every asset: what the freshness check watches."""
+"""Every asset that is made again and again: what the freshness check watches.
+
+`DRIFT_DETECTED` and `MODELS_AGED` are not among them: that they are not made is the good case."""

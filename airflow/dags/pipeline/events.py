@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, FixedKeyMapper, PartitionedAssetTimetable
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.asset import BaseAsset
 
 REPORT = "{{ dag.dag_id }}|{{ run_id }}"
 """The id under which a Spark job leaves its report: one a run, replaced by a retry."""
@@ -16,13 +19,30 @@ COUNTS = ("inserted", "corrected", "removed", "duplicates", "quarantined", "miss
 """What a report may count beside the rows; each goes into the metadata of the event."""
 
 
-def whenever_made(asset: Asset) -> PartitionedAssetTimetable:
+def whenever_made(asset: BaseAsset) -> PartitionedAssetTimetable:
     """Return the schedule that starts **one** run for all the partitions of ``asset`` made since.
 
     A range of many days emits one event a day; mapped onto one key they become one run, which
-    reads what to do from the events and must be idempotent.
+    reads what to do from the events and must be idempotent. Of several assets, ``FEATURES | DRIFT``,
+    whichever is made starts it.
     """
     return PartitionedAssetTimetable(assets=asset, default_partition_mapper=FixedKeyMapper("latest"))
+
+
+def ask(outlet_events, asset: Asset, report: str, reasons: Sequence[str]) -> list[str]:
+    """Emit the event of ``asset`` that asks for a training, with the ``reasons``, which are returned.
+
+    Its partition is the report that it follows from: a run that was triggered by hand has no partition
+    of its own, and would start nothing.
+    """
+    outlet_events[asset].add_partitions(report)
+    outlet_events[asset].extra = {"report": report, "because": list(reasons)}
+    return list(reasons)
+
+
+def reasons_asked(events: Sequence[dict]) -> list[str]:
+    """Return for what reasons announced ``events`` ask for a training, each once."""
+    return _each(reason for event in events for reason in event.get("because", ()))
 
 
 def announce(
@@ -57,10 +77,12 @@ def announced(triggering_asset_events) -> list[dict]:
 
 
 def covered(events: Sequence[dict]) -> dict[str, Any]:
-    """Return what announced ``events`` span together.
+    """Return what announced ``events`` span together; nothing of none.
 
     ``from`` and ``to`` (ISO, half open), ``symbols`` and ``intervals``.
     """
+    if not events:
+        return {}
     return {
         "from": min(event["from"] for event in events),
         "to": max(event["to"] for event in events),
