@@ -100,7 +100,7 @@ def _served(database: Database[Document], pointer: Document, wait_s: float) -> s
 
 
 def _table(database: Database[Document], symbol: str | None, limit: int) -> str:
-    rows = [_COLUMNS]
+    rows: list[tuple[str, ...]] = [_COLUMNS]
     for each in [symbol] if symbol else sorted(database[MODELS].distinct("symbol")):
         newest = database[MODELS].find({"symbol": each}).sort("created_at", DESCENDING).limit(limit)
         rows += [_row(entry) for entry in newest]

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from pydantic import SecretStr
 from pymongo.database import Database
 
@@ -70,7 +71,7 @@ def compare(dataset: Dataset, probabilities: npt.NDArray[np.float64], champion: 
     """
     newest = dataset.folds[-1]
     label = timedelta(milliseconds=dataset.interval.milliseconds * dataset.barriers.horizon)
-    unknown = dataset.open_time[newest.test] > champion.manifest.window.end + label
+    unknown = dataset.open_time[newest.test] > pd.Timestamp(champion.manifest.window.end + label)
     rows = newest.test[unknown]
     unique = float(dataset.uniqueness[rows].sum())
     if unique < LEAST_UNIQUE:
