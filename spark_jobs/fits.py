@@ -46,18 +46,22 @@ def fit_side_by_side(spark: SparkSession, datasets: dict[str, Dataset]) -> list[
     shared = spark.sparkContext.broadcast(datasets)
 
     def fit(task: Task) -> Fit:
-        begun = time.perf_counter()
-        dataset = shared.value[task.symbol]
-        try:
-            if task.fold == FINAL:
-                result: Any = fit_final(dataset, task.algorithm)
-            else:
-                result = fit_fold(dataset, task.algorithm, task.fold)
-        except Exception as error:  # whatever it is, it must not take the other symbols with it
-            what = "the final fit" if task.fold == FINAL else f"fold {task.fold}"
-            return Fit(
-                task, None, f"{task.algorithm}, {what}: {cause_of(error)}", time.perf_counter() - begun
-            )
-        return Fit(task, result, None, time.perf_counter() - begun)
+        return fit_task(shared.value[task.symbol], task)
 
     return spark.sparkContext.parallelize(tasks, len(tasks)).map(fit).collect()
+
+
+def fit_task(dataset: Dataset, task: Task) -> Fit:
+    """Return the task's fit; whatever fails is told in it, so that the other symbols go on."""
+    begun = time.perf_counter()
+    result: Any = None
+    error: str | None = None
+    try:
+        if task.fold == FINAL:
+            result = fit_final(dataset, task.algorithm)
+        else:
+            result = fit_fold(dataset, task.algorithm, task.fold)
+    except Exception as failed:
+        what = "the final fit" if task.fold == FINAL else f"fold {task.fold}"
+        error = f"{task.algorithm}, {what}: {cause_of(failed)}"
+    return Fit(task, result, error, time.perf_counter() - begun)

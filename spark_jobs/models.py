@@ -92,13 +92,17 @@ def register(
 def load_datasets(
     database: Database[Document], symbols: Sequence[str], interval: Interval, as_of: datetime
 ) -> tuple[dict[str, Dataset], dict[str, str]]:
-    """Return the data sets of the symbols that have enough to learn from, and why the others have not."""
+    """Return the data sets of the symbols that can be learned from, and why the others cannot."""
     datasets, failures = {}, {}
     for symbol in symbols:
         try:
             datasets[symbol] = load_dataset(database, symbol, interval, as_of)
+        except PyMongoError:
+            raise  # no symbol can be read
         except ValueError as error:
             failures[symbol] = cause_of(error)
+        except Exception as error:  # nobody foresaw it; the other symbols go on
+            failures[symbol] = f"{symbol} {interval}: {type(error).__name__}: {cause_of(error)}"
     return datasets, failures
 
 

@@ -5,40 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from pymongo.database import Database
 
-from cryptobot.features import FEATURE_SET, compute
+from cryptobot.features import compute
 from cryptobot.market import Interval
-from cryptobot.market.instant import to_ms
 from cryptobot.serving.bundle import open_bundle
 from cryptobot.serving.registry import load_bundle
 from cryptobot.settings import Settings
 from cryptobot.storage.backtests import newest
 from cryptobot.storage.job_reports import find_report
 from tests.features.market import walk
-from tests.spark_jobs.market import store_candles, submit
+from tests.spark_jobs.market import store_candles, store_features, submit
 
 pytestmark = pytest.mark.slow
 
 QUARTER = Interval.MINUTE_15
 AS_OF = "2025-01-13T00:00:00Z"
 ARGUMENTS = ("--symbols", "BTCUSDT,ETHUSDT", "--interval", "15m", "--as-of", AS_OF, "--report", "r")
-
-
-def store_features(database: Database[dict[str, Any]], symbol: str, computed: pd.DataFrame) -> None:
-    database["features"].insert_many(
-        {
-            "_id": f"{symbol}|15m|{to_ms(open_time.to_pydatetime())}|{FEATURE_SET.version}",
-            "symbol": symbol,
-            "interval": "15m",
-            "open_time": open_time,
-            "version": FEATURE_SET.version,
-            "values": {name: None if np.isnan(value) else value for name, value in row.items()},
-        }
-        for open_time, row in computed.iterrows()
-    )
 
 
 def test_one_symbol_learns_while_the_other_s_failure_is_reported(
@@ -48,7 +32,7 @@ def test_one_symbol_learns_while_the_other_s_failure_is_reported(
     features = {symbol: compute(frame, None, QUARTER) for symbol, frame in candles.items()}
     for symbol, frame in candles.items():
         store_candles(database, symbol, "15m", frame)
-        store_features(database, symbol, features[symbol].set_index(frame["open_time"]))
+        store_features(database, symbol, "15m", features[symbol].set_index(frame["open_time"]))
 
     for _ in range(2):
         done = submit("models", app_settings, *ARGUMENTS)
