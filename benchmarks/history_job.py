@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
-import pyspark
 from pymongo.database import Database
 
 from benchmarks.programs import Usage, cpu_s, watch
+from benchmarks.submission import submission
 from cryptobot.market.span import Span, dump_spans
-from cryptobot.settings import ROOT, Settings
-from cryptobot.spark.submission import JAVA_OPTIONS, PROPERTIES, java_options
+from cryptobot.settings import Settings
+from cryptobot.spark.submission import java_options
 from cryptobot.storage.database import Document
 from cryptobot.storage.job_reports import find_report
-from infra.local.jars import spark_jars
 
 
 @dataclass(frozen=True)
@@ -50,23 +46,13 @@ def submit(
 ) -> Run:
     """Run the job on ``spans`` and return what it reported; raises ``RuntimeError`` when it fails."""
     report_id = f"benchmark-{uuid.uuid4().hex[:8]}"
-    command = [
-        str(Path(pyspark.__path__[0]) / "bin" / "spark-submit"), "--master", "local[*]",
-        "--properties-file", str(PROPERTIES), "--conf", f"{JAVA_OPTIONS}={java_options(_rows(spans))}",
-        "--jars", ",".join(map(str, spark_jars())),
-        str(ROOT / "spark_jobs" / "historical_data.py"),
-        "--spans", dump_spans(spans), "--report", report_id, "--source", source,
-    ]  # fmt: skip
-    environment = {
-        **os.environ,
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "CRYPTOBOT_ENV_FILE": os.devnull,
-        "CRYPTOBOT_MONGO_URI": settings.mongo_uri.get_secret_value(),
-        "CRYPTOBOT_MONGO_DATABASE": settings.mongo_database,
-        "CRYPTOBOT_REST_URL": settings.rest_url,
-        "CRYPTOBOT_ARCHIVE_URL": settings.archive_url,
-    }
+    command, environment = submission(
+        settings,
+        java_options(_rows(spans)),
+        "historical_data",
+        *("--spans", dump_spans(spans), "--report", report_id, "--source", source),
+    )
+    environment |= {"CRYPTOBOT_REST_URL": settings.rest_url, "CRYPTOBOT_ARCHIVE_URL": settings.archive_url}
     before = cpu_s(servers.mongod), cpu_s(servers.exchange)
     program = watch(command, environment)
     report = find_report(database, report_id)

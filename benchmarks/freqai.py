@@ -1,0 +1,57 @@
+"""FreqAI, freqtrade's own machine learning, on the folds of data sets, from an environment of its own.
+
+Its ``XGBoostClassifier``, as its backtesting calls it, with the numbers of the example in its
+documentation: 100 trees, a quarter of each window held back. It is given the product's features and
+labels as they are; making them is not counted on either side.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.freqtrade import VERSION
+from benchmarks.programs import watch
+from cryptobot.learning.dataset import Dataset
+from cryptobot.learning.signal import CLASSES
+from tests.exchange.environments import interpreter
+
+NAME = f"FreqAI {VERSION}"
+_TRAIN, _TEST = 1, 2
+_PROGRAM = Path(__file__).with_name("freqai_folds.py")
+
+
+def train(datasets: Mapping[str, Dataset], folder: Path) -> dict[str, float]:
+    """Return the ``seconds`` and the processor's, ``cpu_s``, that it took for all folds, start not counted.
+
+    Raises ``EnvironmentUnavailableError`` where it cannot be installed.
+    """
+    wanted = (f"freqtrade[freqai]=={VERSION}", f"xgboost=={version('xgboost')}")
+    python = interpreter("freqai", wanted)
+    (folder / "config.json").write_text("{}")
+    for symbol, dataset in datasets.items():
+        _frame(dataset).to_feather(folder / f"{symbol.removesuffix('USDT')}.feather")
+    # -P: this folder holds a freqtrade.py of its own.
+    program = watch(
+        [str(python), "-P", str(_PROGRAM), str(folder)],
+        {"PATH": os.environ.get("PATH", ""), "HOME": str(folder)},
+    )
+    found: dict[str, float] = json.loads(program.text.splitlines()[-1])
+    return found
+
+
+def _frame(dataset: Dataset) -> pd.DataFrame:
+    frame = pd.DataFrame(dataset.rows, columns=[f"%-{name}" for name in dataset.names])
+    frame.insert(0, "date", dataset.open_time)
+    frame["&-label"] = np.array(CLASSES)[dataset.labels.label]
+    for number, fold in enumerate(dataset.folds):
+        part = np.zeros(len(frame), dtype=np.int8)
+        part[fold.train], part[fold.test] = _TRAIN, _TEST
+        frame[f"fold{number}"] = part
+    return frame
