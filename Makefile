@@ -1,7 +1,7 @@
 # The local run. Everything is explained in README.md and docs/OPERATIONS.md.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help env run stop status logs clean-state test check bench format
+.PHONY: help env run stop status logs clean-state notebook test check bench format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +13,8 @@ help: ## list the commands
 env: ## install what is missing: uv, the locked environment
 	@$(PYTHON) infra/local/bootstrap.py
 
-run: env ## start every service and run the main job; again: go on
+run: ## start every service and run the main job; again: go on
+	@$(PYTHON) infra/local/bootstrap.py --no-group notebook --inexact
 	@$(BIN)/cryptobot run
 
 stop: ## end every process of the run
@@ -27,6 +28,9 @@ logs: ## follow a log: make logs SERVICE=api
 
 clean-state: ## stop, then remove all data of the local run
 	@$(BIN)/cryptobot clean-state
+
+notebook: env ## explore the data in JupyterLab, on loopback; it prints the address with its token
+	@$(BIN)/jupyter lab --config=notebooks/jupyter_lab_config.py
 
 test: env ## all tests, on the real components
 	$(BIN)/pytest -m "not slow"

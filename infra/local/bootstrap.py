@@ -35,7 +35,7 @@ def main() -> None:
     TOOLS.mkdir(parents=True, exist_ok=True)
     with (TOOLS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _sync(_uv())
+        _sync(_uv(), sys.argv[1:])
 
 
 def _uv() -> str:
@@ -57,9 +57,13 @@ def _uv() -> str:
     return str(own)
 
 
-def _sync(uv: str) -> None:
-    """Bring the environment to what uv.lock says; quiet when there is nothing to do."""
-    command = [uv, "sync", "--frozen"]
+def _sync(uv: str, options: list[str]) -> None:
+    """Bring the environment to what uv.lock says; quiet when there is nothing to do.
+
+    ``options`` are those of ``uv sync``: with ``--no-group notebook --inexact`` it installs what a run
+    needs, and removes nothing.
+    """
+    command = [uv, "sync", "--frozen", *options]
     if subprocess.run([*command, "--check"], cwd=ROOT, capture_output=True).returncode == 0:  # noqa: S603
         return
     print("installing the locked environment (the first time: some minutes)", flush=True)
