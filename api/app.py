@@ -15,6 +15,7 @@ from api import metrics
 from api.auth import endpoints as auth
 from api.auth.login import ensure_admin
 from api.documentation import describe
+from api.drift import endpoints as drift
 from api.envelope import Envelope
 from api.market import endpoints as market
 from api.models import endpoints as models
@@ -63,7 +64,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
     add_problem_handlers(app)
-    for part in (auth, market, signals, models, operations, reports):
+    for part in (auth, market, signals, models, drift, operations, reports):
         app.include_router(part.router)
     app.add_middleware(Envelope)
     describe(app)

@@ -51,6 +51,7 @@ async def champion(_: Reader, services: Shared, symbol: SymbolName) -> JsonRespo
         "symbol": symbol,
         **{name: pointer[name] for name in ("version", "previous", "promoted_at", "reason", "fit")},
         **{name: manifest[name] for name in ("interval", "algorithm", "metrics", "window")},
+        **{name: manifest.get(name) for name in ("comparison", "history")},
         "feature_set": manifest["feature_set"]["version"],
     }
     return JsonResponse(answer)
@@ -67,6 +68,6 @@ async def predictions(body: PredictionRequest, _: Reader, services: Shared) -> J
 
 def _manifest(entry: dict[str, Any]) -> dict[str, Any]:
     """Return a manifest as answered: without what only the bundle's reader needs."""
-    hidden = {"_id", "bundle_file", "golden_rows", "members", "calibration", "feature_set"}
+    hidden = {"_id", "bundle_file", "golden_rows", "members", "calibration", "feature_set", "reference"}
     shown = {name: value for name, value in entry.items() if name not in hidden}
     return {**shown, "feature_set": entry["feature_set"]["version"]}

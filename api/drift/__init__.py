@@ -1,0 +1,1 @@
+"""How far from its training the market of a model is."""
