@@ -14,7 +14,7 @@ from pymongo.database import Database
 from api.app import create
 from cryptobot.serving.access import SCOPES, issue_token
 from cryptobot.settings import Settings
-from tests.servers import wait_until
+from tests.servers import free_port, wait_until
 from tests.serving.bundles import KEY
 
 PASSWORD = "correct horse battery staple"
@@ -30,6 +30,13 @@ def api_settings(app_settings: Settings, tmp_path: Path) -> Settings:
             "docs_dir": tmp_path / "docs",
         }
     )
+
+
+@pytest.fixture
+def served(api_settings: Settings) -> Settings:
+    """Settings of an API on a port of its own."""
+    port = free_port()
+    return api_settings.model_copy(update={"api_port": port, "api_url": f"http://127.0.0.1:{port}"})
 
 
 @pytest.fixture
