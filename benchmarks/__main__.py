@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.figures import save, show
 
-NAMES = ("startup", "exchange", "historical", "streaming", "training")
+NAMES = ("startup", "exchange", "historical", "streaming", "training", "serving", "reload")
 """Benchmarks in the order in which they run, each a module with ``run() -> list[Figure]``."""
 LONG = ("soak",)
 """Benchmarks that run only when they are named."""
