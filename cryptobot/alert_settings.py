@@ -82,6 +82,7 @@ class AlertRules(BaseModel):
     model: Rule = Rule()
     model_drift: Rule = Rule()
     model_refused: Rule = Rule()
+    promotion: Rule = Rule()
     pipeline: Rule = Rule()
 
 

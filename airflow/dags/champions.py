@@ -8,7 +8,7 @@ with the next challengers; what is rejected is not. The first model of a pair se
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param, TaskGroup, TriggerRule, chain, task
 
@@ -49,7 +49,8 @@ def promote_when_approved(symbol: str) -> None:
 
     @task.branch(inlets=[MODELS])
     def judge(*, ti) -> str:
-        """Hold the newest challenger against the champion; go on to ask, to promote, or to neither."""
+        """Hold the newest challenger against the champion; go on to ask, or announce that it is settled."""
+        from cryptobot.decisions.operational import approval_awaited
         from cryptobot.serving.approval import approval_request
         from cryptobot.serving.promotion import newest_challenge, promote_challengers
 
@@ -59,9 +60,10 @@ def promote_when_approved(symbol: str) -> None:
                 settled = promote_challengers(database, [symbol], _max_age())
                 ti.xcom_push(key=_REQUEST, value={"settled": settled[symbol]})
                 return f"{symbol}.announce"
+            version = found.challenger["_id"]
+            approval_awaited(database, symbol, version, datetime.now(UTC) + _PATIENCE)
         subject, body = approval_request(found)
-        request = {"version": found.challenger["_id"], "subject": subject, "body": body}
-        ti.xcom_push(key=_REQUEST, value=request)
+        ti.xcom_push(key=_REQUEST, value={"version": version, "subject": subject, "body": body})
         return f"{symbol}.approve"
 
     @task
@@ -96,11 +98,13 @@ def promote_when_approved(symbol: str) -> None:
 
 def _settled(ti, symbol: str) -> dict:
     """Act on the answer that was given for ``symbol``, and record it."""
+    from cryptobot.decisions.operational import approval_answered
     from cryptobot.serving.promotion import Answer, settle_answered
 
     version = ti.xcom_pull(task_ids=f"{symbol}.judge", key=_REQUEST)["version"]
     answer = Answer(**ti.xcom_pull(task_ids=f"{symbol}.approve", key=ANSWER))
     with product_database() as database:
+        approval_answered(database, version)
         return settle_answered(database, version, answer, _max_age())
 
 

@@ -38,6 +38,7 @@ with DAG(
         from cryptobot.storage.freshness import check as check_freshness
 
         settings = product_settings()
+        asked = settings.promotion == "approval"
         events = {
             asset.name: [
                 Event(event.timestamp, event.extra or {})
@@ -54,6 +55,7 @@ with DAG(
                 signal_interval=settings.signal_interval,
                 paused=frozenset(dag for dag in dags if ti.get_dag(dag).is_paused),
                 retrained_every=timedelta(days=settings.retrain_after_days),
+                patience=timedelta(hours=settings.approval_hours if asked else 0),
             )
             states = check_freshness(database, facts)
             overdue = stale_data(database, states)

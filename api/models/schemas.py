@@ -36,6 +36,38 @@ class Model(BaseModel):
     window: Window
     metrics: dict[str, Any] = Field(examples=[{"log_loss": 1.05}], description="Out of sample")
     created_at: datetime
+    verdict: Verdict | None = None
+    comparison: Comparison | None = None
+    history: list[Event] = []
+
+
+class Verdict(BaseModel):
+    """What was decided of a model when it challenged the champion."""
+
+    promoted: bool
+    reason: str = Field(examples=["better out of sample: skill +0.0200 against the champion's +0.0100"])
+    by: str | None = Field(None, description="The person who decided, where one did")
+    at: datetime
+
+
+class Event(BaseModel):
+    """Something that happened to a model in the registry."""
+
+    at: datetime
+    event: str = Field(examples=["promoted", "superseded", "rolled back", "returned to"])
+    reason: str
+
+
+class Comparison(BaseModel):
+    """A challenger beside the champion of its time, on candles that neither had learned from."""
+
+    model_config = ConfigDict(extra="allow")
+
+    champion: str = Field(examples=[VERSION])
+    rows: int
+    log_loss: dict[str, float] = Field(description="Of `challenger`, `champion` and `base_rates`")
+    gain: float = Field(description="Of the challenger's log loss over the champion's")
+    error: float = Field(description="Standard error of the gain")
 
 
 class Models(BaseModel):
@@ -59,6 +91,8 @@ class Champion(BaseModel):
     metrics: dict[str, Any] = Field(examples=[{"log_loss": 1.05}])
     feature_set: str = Field(examples=["v1"])
     window: Window
+    comparison: Comparison | None = None
+    history: list[Event] = []
 
 
 class PredictionRequest(BaseModel):

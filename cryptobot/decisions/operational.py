@@ -20,6 +20,7 @@ PIPELINE = "pipeline"
 STALE_DATA = "stale_data"
 QUALITY_FAILURE = "quality_failure"
 LIVE_FEED = "live_feed"
+PROMOTION = "promotion"
 MODEL_REFUSED = "model_refused"
 
 
@@ -154,6 +155,33 @@ def model_refused(database: Database[Document], symbol: str, version: str, reaso
         details={"version": version},
     )
     return _raise(database, alert, now)
+
+
+def approval_awaited(database: Database[Document], symbol: str, version: str, until: datetime) -> bool:
+    """Raise an alert that a person is asked to approve a model; open until :func:`approval_answered`.
+
+    It takes the place of one of another version of ``symbol``.
+    """
+    now, state = datetime.now(UTC), f"{PROMOTION}|{version}"
+    resolve(database, now, kind=PROMOTION, symbol=symbol, open_state={"$ne": state})
+    alert = Alert(
+        kind=PROMOTION,
+        key=f"{state}|{to_ms(now)}",
+        severity="info",
+        symbol=symbol,
+        title=f"A model of {symbol} waits for approval",
+        message=f"{version} passed the gate. Approve or reject it in Airflow under Required Actions; "
+        f"what nobody approves until {until:%Y-%m-%d %H:%M} UTC is not promoted",
+        at=now,
+        details={"version": version},
+        state=state,
+    )
+    return _raise(database, alert, now)
+
+
+def approval_answered(database: Database[Document], version: str) -> int:
+    """Resolve the alert of :func:`approval_awaited`; return how many there were."""
+    return resolve(database, datetime.now(UTC), open_state=f"{PROMOTION}|{version}")
 
 
 def _raise(database: Database[Document], alert: Alert, now: datetime) -> bool:

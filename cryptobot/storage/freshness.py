@@ -41,6 +41,8 @@ class Expectation:
         What tells: ``events`` of the asset, or stored ``candles`` against the exchange's.
     signal_interval
         Only what was made of the interval of the signals counts as new in ``follows``.
+    approved
+        A person may be asked before it is made.
     """
 
     asset: str
@@ -49,6 +51,7 @@ class Expectation:
     follows: str | None = None
     source: Literal["events", "candles"] = "events"
     signal_interval: bool = False
+    approved: bool = False
 
 
 _DAILY = timedelta(hours=26)
@@ -66,7 +69,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     Expectation("features", "features", _HOUR, "validated_historical_data"),
     Expectation("models", "models", _HOURS_3, "features", signal_interval=True),
     Expectation("backtests", "models", _HOURS_3, "features", signal_interval=True),
-    Expectation("champions", "champions", _HOUR, "models"),
+    Expectation("champions", "champions", _HOUR, "models", approved=True),
     Expectation("deployment", "deployment", _HOUR, "champions"),
     Expectation("signals", "signals", _HOUR, "deployment"),
     Expectation("drift", "drift", _HOUR, "deployment"),
@@ -94,7 +97,8 @@ class Facts:
     """What is known at one moment: events by asset (newest first), candles, DAGs that are paused.
 
     ``retrained_every`` is after how many days of new candles those assets are made that follow the
-    interval of the signals (``signal_interval``).
+    interval of the signals (``signal_interval``). ``patience`` is for how long a person's approval is
+    waited for.
     """
 
     events: Mapping[str, Sequence[Event]]
@@ -102,6 +106,7 @@ class Facts:
     signal_interval: str
     paused: frozenset[str] = frozenset()
     retrained_every: timedelta = timedelta(days=1)
+    patience: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,7 @@ def _judge_following(expectation: Expectation, facts: Facts, now: datetime) -> J
         why = f"as new as {expectation.follows}" if above else f"{expectation.follows} was never made"
         return Judgement(expectation, state, newest, False, why)
     waiting = now - above
-    overdue = waiting > expectation.limit
+    overdue = waiting > expectation.limit + (facts.patience if expectation.approved else timedelta(0))
     why = f"not made again since {expectation.follows} was, {_told(waiting)} ago"
     if newest is None:
         return Judgement(expectation, "never", None, overdue, why.replace("not made again", "never made"))

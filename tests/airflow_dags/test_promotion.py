@@ -95,6 +95,8 @@ def test_only_a_challenger_that_passed_the_gate_is_asked_about(asking: DAG, prod
     assert request["version"] == better
     assert "| log-loss skill | +0.0100 | +0.0300 |" in request["body"]
     assert "verdict" not in registry.model(product, better)
+    (alert,) = product.alerts.find()
+    assert (alert["kind"], alert["details"], alert["resolved_at"]) == ("promotion", {"version": better}, None)
 
 
 def roll_back(dag_bag: Any, symbol: str = "BTCUSDT", started: datetime | None = None) -> tuple[Any, Any]:

@@ -216,6 +216,7 @@ class TestModels:
             seen += [item["version"] for item in page["items"]]
             cursor = page["next_cursor"]
         assert seen == [*reversed(others), version]
-        assert "golden_rows" not in page["items"][0]
+        assert not page["items"][0].keys() & {"golden_rows", "reference", "_id"}
+        assert [event["event"] for event in page["items"][0]["history"]] == ["promoted", "superseded"]
         champions = (await client.get("/v1/models?state=champion")).json()["items"]
         assert [item["version"] for item in champions] == [others[-1]]

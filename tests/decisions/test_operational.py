@@ -11,6 +11,8 @@ from pymongo.database import Database
 from cryptobot.alert_settings import AlertRules
 from cryptobot.decisions import operational
 from cryptobot.decisions.operational import (
+    approval_answered,
+    approval_awaited,
     pipeline_failure,
     quality_failed,
     quality_passed,
@@ -90,6 +92,23 @@ def test_bad_data_is_told_once_a_partition_until_it_passes(database: Db) -> None
     assert quality_passed(database, suite="features", partition="10") == 1
     assert quality_passed(database, suite="features", partition="10") == 0
     assert [failed("10"), failed("11")] == [True, False]
+
+
+def test_an_approval_is_awaited_by_one_alert_a_pair_until_it_is_answered(database: Db) -> None:
+    def awaited(version: str, symbol: str = "BTCUSDT") -> bool:
+        return approval_awaited(database, symbol, version, datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+
+    assert [awaited("v1"), awaited("v1"), awaited("e1", "ETHUSDT"), awaited("v2")] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    waiting = {alert["details"]["version"]: alert for alert in database[ALERTS].find({"resolved_at": None})}
+    assert set(waiting) == {"e1", "v2"}
+    assert "until 2026-01-02 03:04 UTC" in waiting["v2"]["message"]
+    assert [approval_answered(database, version) for version in ("v1", "v2", "v2")] == [0, 1, 0]
+    assert awaited("v2")
 
 
 def test_a_rule_that_is_switched_off_raises_nothing(database: Db, monkeypatch: pytest.MonkeyPatch) -> None:

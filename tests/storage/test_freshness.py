@@ -81,6 +81,17 @@ class TestFollowing:
     def test_it_is_stale_when_it_was_not_made_again_in_time(self, waiting: timedelta, state: str) -> None:
         assert judged(MODELS, facts(features=waiting, models=500 * HOUR)).state == state
 
+    def test_a_person_who_is_asked_has_the_time_that_is_set(self) -> None:
+        champions = next(each for each in EXPECTATIONS if each.asset == "champions")
+
+        def overdue(waiting: timedelta, patience: timedelta) -> bool:
+            known = replace(facts(models=waiting, champions=500 * HOUR), patience=patience)
+            return judged(champions, known).overdue
+
+        assert overdue(20 * HOUR, timedelta(0))
+        assert not overdue(20 * HOUR, 24 * HOUR)
+        assert overdue(26 * HOUR, 24 * HOUR)
+
     def test_it_was_never_made_though_what_it_is_made_from_was(self) -> None:
         found = judged(MODELS, facts(features=4 * HOUR))
         assert (found.state, found.overdue) == ("never", True)
