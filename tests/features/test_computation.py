@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from cryptobot.features import FEATURE_SET, Feature, FeatureInputError, compute, other_symbol
@@ -122,6 +124,34 @@ def test_a_gap_is_a_gap(holed: str, candles: pd.DataFrame, other: pd.DataFrame, 
         if holed == "own":
             expected = expected[keep]
         pd.testing.assert_series_equal(values, expected, rtol=1e-9, check_names=False)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    own_holes=st.sets(st.integers(0, 399), max_size=4),
+    other_holes=st.sets(st.integers(0, 399), max_size=4),
+    begin=st.integers(0, 200),
+    size=st.integers(1, 200),
+)
+def test_any_part_of_a_history_with_holes_says_what_the_whole_says_or_nothing(
+    candles: pd.DataFrame,
+    other: pd.DataFrame,
+    own_holes: set[int],
+    other_holes: set[int],
+    begin: int,
+    size: int,
+) -> None:
+    own, paired = candles.drop(index=own_holes), other.drop(index=other_holes)
+    whole = compute(own, paired, QUARTER)
+    part = compute(own.loc[begin : begin + size], paired.loc[begin : begin + size], QUARTER)
+    expected = whole.loc[part.index]
+    for feature in FEATURE_SET.features:
+        found, known = part[feature.name].to_numpy(), expected[feature.name].to_numpy()
+        warm = part.index - begin >= feature.warm_up
+        # What lies before the part and beyond its holes is missed by none that is warm.
+        np.testing.assert_array_equal(np.isnan(found[warm]), np.isnan(known[warm]), feature.name)
+        said = ~np.isnan(found)
+        np.testing.assert_allclose(found[said], known[said], rtol=1e-9, atol=1e-9, err_msg=feature.name)
 
 
 def test_without_another_pair_its_features_say_nothing(candles: pd.DataFrame) -> None:
