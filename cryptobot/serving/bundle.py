@@ -50,11 +50,11 @@ class BundleIncompatibleError(BundleError):
 
 
 class Bundle:
-    """A verified bundle with its models loaded; safe to use from several threads."""
+    """A verified bundle with the model that it serves loaded; safe to use from several threads."""
 
-    def __init__(self, manifest: Manifest, models: list[bytes]) -> None:
+    def __init__(self, manifest: Manifest, model: bytes) -> None:
         self.manifest = manifest
-        self._sessions = [_session(model, len(manifest.feature_set.names)) for model in models]
+        self._session = _session(model, len(manifest.feature_set.names))
 
     def predict(self, rows: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Return calibrated probabilities ``(n, 3)`` in the order of the manifest's classes.
@@ -69,8 +69,7 @@ class Bundle:
         if not np.isfinite(inputs).all():
             missing = names[int(np.argmin(np.isfinite(inputs).all(axis=0)))]
             raise ValueError(f"feature {missing} is missing: too few candles, or a gap among them")
-        members = [session.run(["probabilities"], {"features": inputs})[0] for session in self._sessions]
-        return self.manifest.calibration.apply(np.mean(members, axis=0, dtype=np.float64))
+        return self.manifest.calibration.apply(self._session.run(["probabilities"], {"features": inputs})[0])
 
     def signals(self, probabilities: npt.NDArray[np.floating]) -> list[str]:
         """Return ``sell``, ``hold`` or ``buy`` for each row of probabilities."""
@@ -119,8 +118,8 @@ def open_bundle(data: bytes, key: SecretStr) -> Bundle:
     return Bundle(*verify_bundle(data, key))
 
 
-def verify_bundle(data: bytes, key: SecretStr) -> tuple[Manifest, list[bytes]]:
-    """Return manifest and models of ``data`` once signature, hashes and schema hold; no model is loaded.
+def verify_bundle(data: bytes, key: SecretStr) -> tuple[Manifest, bytes]:
+    """Return the manifest and the model to serve once signature, hashes and schema hold; it is not loaded.
 
     Raises
     ------
@@ -147,25 +146,23 @@ def content_sha256(manifest: Manifest) -> str:
     return _sha256(_canonical(content))
 
 
-def _unpack(payload: bytes) -> tuple[Manifest, list[bytes]]:
+def _unpack(payload: bytes) -> tuple[Manifest, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             _require_bounded(archive)
             raw = orjson.loads(archive.read(_MANIFEST))
             _require_compatible(raw)
             manifest = Manifest.model_validate(raw)
-            models = [archive.read(_member_name(member)) for member in manifest.members]
+            models = {member: archive.read(_member_name(member)) for member in manifest.members}
     except BundleError:
         raise
     except Exception as error:  # zip, zlib, JSON, schema: whatever it is, it is not a bundle
         raise BundleCorruptError(f"the bundle cannot be read: {error}") from error
-    hashes_hold = all(m.sha256 == _sha256(b) for m, b in zip(manifest.members, models, strict=True))
-    served = [
-        model for m, model in zip(manifest.members, models, strict=True) if m.algorithm == manifest.algorithm
-    ]
+    hashes_hold = all(member.sha256 == _sha256(model) for member, model in models.items())
+    served = [model for member, model in models.items() if member.algorithm == manifest.algorithm]
     if len(served) != 1 or not hashes_hold or manifest.sha256 != content_sha256(manifest):
         raise BundleCorruptError(f"{manifest.version}: the content is not what the manifest says")
-    return manifest, served
+    return manifest, served[0]
 
 
 def _require_bounded(archive: zipfile.ZipFile) -> None:

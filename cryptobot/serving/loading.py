@@ -39,13 +39,13 @@ class BundleLoader:
         with pymongo.timeout(READ_SECONDS):
             _require_not_quarantined(self._database, version)
             data = registry.load_bundle(self._database, version, MAX_BYTES)
-        manifest, models = verify_bundle(data, self._key)
+        manifest, model = verify_bundle(data, self._key)
         if (manifest.symbol, manifest.version) != (symbol, version):
             raise BundleError(
                 f"the registry's {version} for {symbol} holds {manifest.version} for {manifest.symbol}"
             )
-        self._trial.run(models, np.array([row.features for row in manifest.golden_rows], dtype=np.float32))
-        bundle = Bundle(manifest, models)
+        self._trial.run([model], np.array([row.features for row in manifest.golden_rows], dtype=np.float32))
+        bundle = Bundle(manifest, model)
         bundle.check_golden_rows()
         _warm_up(bundle)
         return bundle
