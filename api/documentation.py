@@ -18,6 +18,7 @@ _ERRORS = {
     "401": "No valid token",
     "403": "The token lacks a scope",
     "404": "No such thing",
+    "409": "Not as things stand; `detail` says why",
     "422": "The request is not valid",
     "429": "Too many failed log-ins; `Retry-After` says when to try again",
     "503": "Not available at present; `detail` says what is missing",
@@ -29,6 +30,7 @@ _DOCS_CSP = (
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'"
 )
 _LOG_IN = {"/v1/auth/token", "/v1/auth/refresh", "/v1/auth/logout"}
+_ORDERS = {"/v1/models/promote", "/v1/models/roll-back"}
 _OPEN = {"/livez", "/readyz", "/metrics"}
 
 
@@ -77,5 +79,7 @@ def _describe_errors(document: dict[str, Any]) -> None:
             if path in _OPEN:
                 continue
             wanted = set(_ERRORS) - ({"403", "404"} if path in _LOG_IN else {"429"})
+            if path not in _ORDERS:
+                wanted.discard("409")
             for status in sorted(wanted):
                 responses[status] = {"description": _ERRORS[status], "content": content}

@@ -63,6 +63,12 @@ class NotFound(Problem):
     status = HTTPStatus.NOT_FOUND
 
 
+class Conflict(Problem):
+    """Not as things stand."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class Unprocessable(Problem):
     """Understood, but wrong."""
 

@@ -41,20 +41,17 @@ with DAG(
     @task(outlets=[CHAMPIONS])
     def roll_back(*, params, dag_run, outlet_events) -> dict:
         """Point at the last sound model before the champion, and announce it."""
-        from cryptobot.serving.registry import RegistryError, champion
-        from cryptobot.serving.registry import roll_back as return_to_predecessor
+        from cryptobot.serving.orders import roll_back_by_hand
+        from cryptobot.serving.registry import RegistryError
 
-        symbol, told = params["symbol"], f"rolled back by hand: {params['reason']}"
+        symbol = params["symbol"]
         with product_database() as database:
-            pointer = champion(database, symbol)
-            if pointer is None:
-                raise AirflowFailException(f"{symbol} has no champion: there is nothing to roll back")
-            done = pointer["reason"] == told and pointer["promoted_at"] >= dag_run.start_date
-            if not done:  # by a try of this task that was interrupted
-                try:
-                    pointer = return_to_predecessor(database, symbol, pointer["version"], told)
-                except RegistryError as error:
-                    raise AirflowFailException(str(error)) from error
+            try:  # a try of this task that was interrupted is not repeated
+                pointer = roll_back_by_hand(
+                    database, symbol, "in Airflow", params["reason"], since=dag_run.start_date
+                )
+            except RegistryError as error:
+                raise AirflowFailException(str(error)) from error
         decision = {"promoted": True, "version": pointer["version"], "reason": pointer["reason"]}
         outlet_events[CHAMPIONS].add_partitions(dag_run.run_id)
         outlet_events[CHAMPIONS].extra = {"decisions": {symbol: decision}}

@@ -38,3 +38,4 @@ async def _principal(
 
 
 Reader = Annotated[Principal, Security(_principal, scopes=["read"])]
+ModelsAdmin = Annotated[Principal, Security(_principal, scopes=["models:admin"])]

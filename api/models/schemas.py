@@ -95,6 +95,38 @@ class Champion(BaseModel):
     history: list[Event] = []
 
 
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+class Promotion(BaseModel):
+    """An order to make a version the champion, whatever the gate says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(examples=[VERSION])
+    reason: Reason = Field(examples=["compared by hand"], description="Kept with the models")
+
+
+class RollBack(BaseModel):
+    """An order to return to the model that served before the champion."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    symbol: Annotated[str, StringConstraints(min_length=1, max_length=20)] = Field(examples=["BTCUSDT"])
+    reason: Reason = Field(examples=["it earns nothing"], description="Kept with the models")
+
+
+class Pointer(BaseModel):
+    """Which version is a symbol's champion from now on."""
+
+    symbol: str = Field(examples=["BTCUSDT"])
+    version: str = Field(examples=[VERSION])
+    previous: str | None = Field(description="What a roll-back would return to")
+    promoted_at: datetime
+    reason: str
+    fit: bool
+
+
 class PredictionRequest(BaseModel):
     """A symbol, whose last closed candle is scored; or rows of features for its model."""
 

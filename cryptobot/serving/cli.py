@@ -13,6 +13,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from cryptobot.serving import registry
+from cryptobot.serving.orders import promote_by_hand, roll_back_by_hand
 from cryptobot.serving.promotion import skill
 from cryptobot.settings import settings
 from cryptobot.storage.collections import MODELS
@@ -34,9 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(_table(database, asked.symbol, asked.limit))
             return
         if asked.command == "promote":
-            pointer = _promote(database, asked.version, asked.reason)
+            pointer = promote_by_hand(database, asked.version, getpass.getuser(), asked.reason)
         else:
-            pointer = _roll_back(database, asked.symbol, asked.reason)
+            pointer = roll_back_by_hand(database, asked.symbol, getpass.getuser(), asked.reason)
         print(f"{pointer['_id']}: {pointer['version']} is the champion")
         print(_served(database, pointer, asked.wait))
     except registry.RegistryError as error:
@@ -65,22 +66,6 @@ def _parser() -> argparse.ArgumentParser:
             "--wait", type=float, default=10, metavar="SECONDS", help="for the API's workers to serve it (10)"
         )
     return parser
-
-
-def _promote(database: Database[Document], version: str, reason: str) -> Document:
-    entry = registry.model(database, version)
-    told = f"promoted by hand ({getpass.getuser()}): {reason}"
-    pointer = registry.promote(database, entry["symbol"], version, told)
-    registry.record_verdict(database, version, True, told, by=getpass.getuser())
-    return pointer
-
-
-def _roll_back(database: Database[Document], symbol: str, reason: str) -> Document:
-    serving = registry.champion(database, symbol)
-    if serving is None:
-        raise registry.RegistryError(f"{symbol} has no champion: there is nothing to roll back")
-    told = f"rolled back by hand ({getpass.getuser()}): {reason}"
-    return registry.roll_back(database, symbol, serving["version"], told)
 
 
 def _served(database: Database[Document], pointer: Document, wait_s: float) -> str:
