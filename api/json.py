@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
+from fastapi import Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 
 from cryptobot.storage.pages import Page
 
@@ -25,6 +28,27 @@ class JsonResponse(Response):
     def render(self, content: Any) -> bytes:
         """Return the body."""
         return content if isinstance(content, bytes) else dumps(content)
+
+
+class JsonRequest(Request):
+    """A request whose body is read in a fraction of the time; NaN, which is no JSON, is refused."""
+
+    async def json(self) -> Any:
+        """Return what the body holds."""
+        return orjson.loads(await self.body())
+
+
+class JsonRoute(APIRoute):
+    """A route for large bodies."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        answer = super().get_route_handler()
+
+        async def read(request: Request) -> Response:
+            return await answer(JsonRequest(request.scope, request.receive))
+
+        return read
 
 
 def public(document: dict[str, Any]) -> dict[str, Any]:

@@ -193,6 +193,16 @@ class TestRows:
             assert response.status_code == 422, rows[:2]
             assert word in response.json()["detail"]
 
+    @pytest.mark.parametrize(
+        "body", [b'{"symbol": "BTCUSDT"', b'{"symbol": "BTCUSDT", "rows": [{"a": NaN}]}']
+    )
+    async def test_what_is_no_json_is_refused(self, client: httpx.AsyncClient, body: bytes) -> None:
+        headers = {"Content-Type": "application/json"}
+        answer = await client.post("/v1/predictions", content=body, headers=headers)
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "JSON" in answer.json()["detail"]
+
     async def test_other_symbols_are_refused(self, client: httpx.AsyncClient) -> None:
         assert (await predict(client, symbol="DOGEUSDT")).status_code == 404
 
