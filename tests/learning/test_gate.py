@@ -33,9 +33,8 @@ def test_a_planted_signal_is_found(skilled: Evaluation) -> None:
     assert all(reason.startswith("passed") for reason in verdict.reasons)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_without_a_signal_no_edge_is_claimed(seed: int) -> None:
-    verdict = judge(judged(strength=0.0, seed=seed))
+def test_without_a_signal_no_edge_is_claimed() -> None:
+    verdict = judge(judged(strength=0.0, seed=0))
     assert not verdict.fit
     assert any(reason.startswith("failed: tells buys from sells") for reason in verdict.reasons)
 
