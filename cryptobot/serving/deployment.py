@@ -31,8 +31,9 @@ def await_deployment(
 ) -> dict[str, str]:
     """Return the version of each symbol once every live API worker serves it.
 
-    ``versions`` defaults to the champions of the configured symbols. The known rows of each are
-    then scored through the API. What is not done within ``limit_s`` is rolled back.
+    ``versions`` defaults to the champions of the configured symbols, those that are promoted meanwhile
+    included. The known rows of each are then scored through the API. What is not done within
+    ``limit_s`` is rolled back.
 
     Raises
     ------
@@ -46,6 +47,9 @@ def await_deployment(
     pending = dict.fromkeys(wanted, "there was no time to look")
     failed: dict[str, str] = {}
     while pending and time.monotonic() < deadline:
+        if versions is None:
+            newest = _champions(database, settings)
+            wanted |= {symbol: version for symbol, version in newest.items() if symbol in pending}
         for symbol in list(pending):
             fault = _fault(database, settings, symbol, wanted[symbol])
             refusal = _refusal(database, wanted[symbol])

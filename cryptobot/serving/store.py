@@ -199,9 +199,9 @@ class ChampionStore:
             self._changed.clear()
             try:
                 with pymongo.timeout(REPORT_EVERY_SECONDS):
-                    forget_unseen(self._database, service)
                     detail = {"models": self.versions(), "pid": os.getpid()}
                     report_health(self._database, service, self._instance, "healthy", detail)
+                    forget_unseen(self._database, service)
             except PyMongoError as error:
                 log.warning("health cannot be reported: %s", error)
             self._changed.wait(REPORT_EVERY_SECONDS)
