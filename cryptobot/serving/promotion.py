@@ -15,8 +15,8 @@ from cryptobot.storage.database import Document
 MARGIN = 0.001
 """Log-loss skill by which a challenger must be ahead: less is noise, and a swap is not free."""
 
-MOST_MISCALIBRATED = 0.05
-"""Expected calibration error, beyond what chance makes of a calibrated model, that is borne."""
+MOST_MISCALIBRATED = 0.03
+"""Expected calibration error, beyond what chance makes of a calibrated model, that is borne: the gate's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ def decide_promotion(
     ``known``, the newest candle. Any other is where the champion was quarantined, or has expired
     and gives no signals any more, whatever its skill was.
 
-    Of two that can serve, a challenger must be calibrated; a model that beats the baselines
-    (``fit``) goes before one that does not; and among equals the challenger must be ahead on the
-    newest window, as :func:`_judge_side_by_side` says.
+    Of two that can serve, a challenger must know of what the champion does, and be calibrated; a
+    model that beats the baselines (``fit``) goes before one that does not; and among equals the
+    challenger must be ahead on the newest window, as :func:`_judge_side_by_side` says.
     """
     known = known or challenger["window"]["end"]
     if challenger["state"] == "quarantined":
@@ -80,6 +80,8 @@ def decide_promotion(
         return Decision(True, f"the champion is quarantined: {champion['quarantine_reason']}")
     if (until := _expired(champion, known, max_age)) is not None:
         return Decision(True, f"the champion has expired: trained until {until:%Y-%m-%d}")
+    if challenger["window"]["end"] < champion["window"]["end"]:
+        return Decision(False, f"the champion knows more: until {champion['window']['end']:%Y-%m-%d}")
     if (error := _miscalibration(challenger)) > MOST_MISCALIBRATED:
         return Decision(
             False,

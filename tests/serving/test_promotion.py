@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from cryptobot.learning import gate
 from cryptobot.serving import registry
 from cryptobot.serving.approval import approval_request
 from cryptobot.serving.promotion import (
+    MOST_MISCALIBRATED,
     Answer,
+    Decision,
     decide_promotion,
     newest_challenge,
     promote_challengers,
@@ -60,7 +63,7 @@ def beside(gain: float, base: float = 1.0, champion: str = "v1", error: float = 
                 metrics={
                     **metrics(0.02),
                     "calibration_error": 0.06,
-                    "calibration_error_by_chance": 0.02,
+                    "calibration_error_by_chance": 0.04,
                 },
             ),
             True,
@@ -95,6 +98,18 @@ def test_a_champion_that_has_expired_goes_whatever_its_skill() -> None:
     decided = decide_promotion(champion, challenger, timedelta(days=30))
     assert decided.promote
     assert decided.reason == "the champion has expired: trained until 2026-01-01"
+
+
+def test_promotion_bears_no_more_miscalibration_than_the_gate() -> None:
+    assert gate.MOST_CALIBRATION_ERROR == MOST_MISCALIBRATED
+
+
+def test_one_that_challenged_before_is_not_taken_for_better_than_what_came_after() -> None:
+    newer = entry(0.01, window={"end": TRAINED + timedelta(days=1)})
+    decided = decide_promotion(newer, entry(0.05, fit=True))
+    assert decided == Decision(False, "the champion knows more: until 2026-01-02")
+    gone = {**newer, "state": "quarantined", "quarantine_reason": "hash"}
+    assert decide_promotion(gone, entry(0.05, fit=True)).promote
 
 
 def test_a_challenger_that_has_expired_is_not_promoted() -> None:
