@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from api import metrics
 from api.auth import endpoints as auth
 from api.auth.login import ensure_admin
+from api.backtests import endpoints as backtests
 from api.documentation import describe
 from api.drift import endpoints as drift
 from api.envelope import Envelope
@@ -64,7 +65,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
     add_problem_handlers(app)
-    for part in (auth, market, signals, models, drift, operations, reports):
+    for part in (auth, market, signals, models, backtests, drift, operations, reports):
         app.include_router(part.router)
     app.add_middleware(Envelope)
     describe(app)

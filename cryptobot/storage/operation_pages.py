@@ -10,6 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from cryptobot.storage.collections import (
     ALERTS,
+    BACKTESTS,
     CHAMPIONS,
     JOB_REPORTS,
     MODELS,
@@ -61,6 +62,14 @@ async def model_page(
     """Return manifests, the newest first."""
     wanted = _given(symbol=symbol, state=state)
     return await newest_first(database[MODELS], wanted, by="created_at", limit=limit, cursor=cursor)
+
+
+async def backtest_page(
+    database: Db, *, symbol: str | None, version: str | None, limit: int, cursor: str | None
+) -> Page:
+    """Return backtests, the newest first."""
+    wanted = _given(symbol=symbol, _id=version)
+    return await newest_first(database[BACKTESTS], wanted, by="created_at", limit=limit, cursor=cursor)
 
 
 async def champion_manifest(database: Db, symbol: str) -> tuple[Document, Document] | None:

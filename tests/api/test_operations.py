@@ -93,7 +93,7 @@ async def test_document_names_every_path_and_its_errors(anyone: httpx.AsyncClien
     assert {
         "/v1/auth/token", "/v1/auth/refresh", "/v1/auth/logout", "/v1/symbols", "/v1/candles", "/v1/ticker",
         "/v1/signals", "/v1/alerts", "/v1/models", "/v1/models/champion", "/v1/predictions", "/v1/quality",
-        "/v1/pipeline", "/v1/drift", "/livez", "/readyz", "/metrics",
+        "/v1/pipeline", "/v1/drift", "/v1/backtests", "/livez", "/readyz", "/metrics",
     } <= set(document["paths"])  # fmt: skip
     errors = document["paths"]["/v1/candles"]["get"]["responses"]
     assert set(errors) >= {"200", "401", "403", "404", "422", "503"}

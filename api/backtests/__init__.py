@@ -1,0 +1,1 @@
+"""What models would have earned on candles that they had not learned from."""
