@@ -154,6 +154,15 @@ class TestRollBack:
         with pytest.raises(registry.NoPredecessorError):
             registry.roll_back(database, "BTCUSDT", "v1", "bad")
 
+    def test_what_was_rolled_back_is_passed_over_too(self, database: Db) -> None:
+        add(database, "v1", "v2", "v3", "v4")
+        for version in ("v1", "v2", "v3"):
+            registry.promote(database, "BTCUSDT", version, "next")
+        registry.roll_back(database, "BTCUSDT", "v3", "bad")
+        registry.promote(database, "BTCUSDT", "v4", "next")
+        registry.quarantine(database, "v2", "hash differs")
+        assert registry.roll_back(database, "BTCUSDT", "v4", "bad")["version"] == "v1"
+
     def test_the_reasons_are_kept_with_both_models(self, database: Db) -> None:
         add(database, "v1", "v2")
         registry.promote(database, "BTCUSDT", "v1", "first")
