@@ -36,7 +36,7 @@ def train(datasets: Mapping[str, Dataset], folder: Path) -> dict[str, float]:
     python = interpreter("freqai", wanted)
     (folder / "config.json").write_text("{}")
     for symbol, dataset in datasets.items():
-        _frame(dataset).to_feather(folder / f"{symbol.removesuffix('USDT')}.feather")
+        frame(dataset).to_feather(folder / f"{symbol.removesuffix('USDT')}.feather")
     # -P: this folder holds a freqtrade.py of its own.
     program = watch(
         [str(python), "-P", str(_PROGRAM), str(folder)],
@@ -46,12 +46,13 @@ def train(datasets: Mapping[str, Dataset], folder: Path) -> dict[str, float]:
     return found
 
 
-def _frame(dataset: Dataset) -> pd.DataFrame:
-    frame = pd.DataFrame(dataset.rows, columns=[f"%-{name}" for name in dataset.names])
-    frame.insert(0, "date", dataset.open_time)
-    frame["&-label"] = np.array(CLASSES)[dataset.labels.label]
+def frame(dataset: Dataset) -> pd.DataFrame:
+    """Return the data set as FreqAI reads it, and what each row is to each fold (``fold0`` and on)."""
+    made = pd.DataFrame(dataset.rows, columns=[f"%-{name}" for name in dataset.names])
+    made.insert(0, "date", dataset.open_time)
+    made["&-label"] = np.array(CLASSES)[dataset.labels.label]
     for number, fold in enumerate(dataset.folds):
-        part = np.zeros(len(frame), dtype=np.int8)
+        part = np.zeros(len(made), dtype=np.int8)
         part[fold.train], part[fold.test] = _TRAIN, _TEST
-        frame[f"fold{number}"] = part
-    return frame
+        made[f"fold{number}"] = part
+    return made
