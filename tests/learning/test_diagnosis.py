@@ -8,6 +8,7 @@ import pytest
 from cryptobot.learning.algorithms import XGBOOST
 from cryptobot.learning.diagnosis import diagnose
 from cryptobot.learning.importance import MOST_ROWS, permutation_importance, ranked
+from cryptobot.learning.learning_curve import predict_with_less
 from cryptobot.learning.scores import log_loss
 from cryptobot.learning.training import FoldFit, fit_fold
 from tests.learning.planted import dataset
@@ -72,6 +73,23 @@ def test_who_has_seen_more_predicts_better(fits: list[FoldFit]) -> None:
     assert curve[-1].log_loss < curve[0].log_loss
     assert curve[-1].log_loss == log_loss(fits[-1].probabilities, data.labels.label[last.test]).mean()
     assert not any(fit.with_less for fit in fits[:-1])
+
+
+def test_less_of_the_past_is_the_newest_of_it() -> None:
+    data = dataset(4_000, 0.5, 0)
+    learned: list[np.ndarray] = []
+
+    class Ignorant:
+        def __init__(self, positions: np.ndarray) -> None:
+            learned.append(positions)
+
+        def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+            return np.full((len(rows), 3), 1 / 3)
+
+    fold = data.folds[-1]
+    assert list(predict_with_less(data, fold, Ignorant)) == [len(positions) for positions in learned]
+    for positions in learned:
+        np.testing.assert_array_equal(positions, fold.train[len(fold.train) - len(positions) :])
 
 
 def test_the_mean_s_curve_is_of_its_mean_predictions(fits: list[FoldFit]) -> None:
