@@ -40,7 +40,7 @@ _LIVE_MINUTES = 6
 Db = Database[dict[str, Any]]
 
 
-def seed(database: Db, days: int = 18, signal_strength: float = 0.0) -> None:
+def seed(database: Db, days: int = 16, signal_strength: float = 0.0) -> None:
     """Fill ``database`` with ``days`` of both symbols' candles and all that is made of them."""
     market = SyntheticMarket(SYMBOLS, seed=7, signal_strength=signal_strength, trades_per_second=20)
     quarters = {symbol: candles(market, symbol, QUARTER, days) for symbol in SYMBOLS}

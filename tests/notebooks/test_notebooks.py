@@ -67,3 +67,7 @@ def test_is_committed_without_outputs_and_reads_through_the_product(path: Path) 
     assert [cell.metadata.tags for cell in code if cell.metadata] == [["parameters"]]
     source = "\n".join(cell.source for cell in code)
     assert not re.search(r"pymongo|gridfs|database\[", source)
+
+
+def test_there_are_four() -> None:
+    assert NAMES == ["alert_review", "exploration", "features_and_labels", "prototype"]
