@@ -106,6 +106,7 @@ def running_api() -> Iterator[ServedApi]:
             mongo_database="bench",
             token_key=SecretStr("a key of 32 bytes and more for benchmarks"),
             bundle_key=KEY,
+            bundle_load_seconds=1,
             api_port=port,
             api_url=f"http://127.0.0.1:{port}",
             api_workers=WORKERS,
