@@ -1,8 +1,9 @@
 """Whether the market, or what the champions make of it, has left what they were trained on.
 
-It runs when features were made, and when champions were deployed. Each champion's last days are measured
-against the reference in its manifest: how its features are distributed, how its predictions are, and
-how often its signals turned out so. A day's figures are in `drift`, and on the dashboard's page Models.
+It runs when features were made, and when champions have given their signals of them. Each champion's
+last days are measured against the reference in its manifest: how its features are distributed, how its
+predictions are, and how often its signals turned out so. A day's figures are in `drift`, and on the
+dashboard's page Models.
 
 A champion that has drifted raises the alert `model_drift`, which is resolved by itself, and makes the
 asset `drift_detected`; one that has served for half of its time makes `models_aged`. Each of them starts
@@ -16,19 +17,19 @@ from datetime import timedelta
 from airflow.sdk import DAG, TriggerRule, chain, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from pipeline.assets import DEPLOYMENT, DRIFT, DRIFT_DETECTED, FEATURES, MODELS_AGED
+from pipeline.assets import DRIFT, DRIFT_DETECTED, FEATURES, MODELS_AGED, SIGNALS
 from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
 from pipeline.events import REPORT, ask, whenever_made
 
 with DAG(
     "drift",
-    schedule=whenever_made(FEATURES | DEPLOYMENT),
+    schedule=whenever_made(FEATURES | SIGNALS),
     doc_md=__doc__,
     **dag_defaults("learning", deadline=timedelta(minutes=15)),
 ):
 
-    @task(inlets=[FEATURES, DEPLOYMENT], outlets=[DRIFT])
+    @task(inlets=[FEATURES, SIGNALS], outlets=[DRIFT])
     def measure(*, outlet_events) -> dict:
         """Measure each champion, store its days, raise and resolve alerts; return what was found."""
         from cryptobot.decisions.model_drift import judge_drift

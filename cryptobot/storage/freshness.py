@@ -72,7 +72,7 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     Expectation("champions", "champions", _HOUR, "models", approved=True),
     Expectation("deployment", "deployment", _HOUR, "champions"),
     Expectation("signals", "signals", _HOUR, "deployment"),
-    Expectation("drift", "drift", _HOUR, "deployment"),
+    Expectation("drift", "drift", _HOUR, "signals"),
 )
 
 

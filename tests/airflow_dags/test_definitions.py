@@ -37,7 +37,7 @@ TRIGGERS = {
     "champions": ["models"],
     "deployment": ["champions"],
     "signals": ["deployment"],
-    "drift": ["deployment", "features"],
+    "drift": ["features", "signals"],
 }
 """Each DAG and the assets of which any that is made starts it."""
 
