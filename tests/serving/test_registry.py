@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -102,6 +104,29 @@ class TestPromote:
         registry.promote(database, "BTCUSDT", "v2", "better")
         registry.quarantine(database, "v2", "hash differs")
         assert registry.promote(database, "BTCUSDT", "v3", "sound")["previous"] == "v1"
+
+    def test_of_many_at_once_each_serves_or_is_told_and_one_is_left_champion(self, database: Db) -> None:
+        add(database, "v0", *(versions := [f"v{number}" for number in range(1, 9)]))
+        registry.promote(database, "BTCUSDT", "v0", "first")
+        together = threading.Barrier(len(versions))
+
+        def promote(version: str) -> bool:
+            together.wait()
+            try:
+                registry.promote(database, "BTCUSDT", version, "at once")
+            except registry.RegistryError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(len(versions)) as pool:
+            served = dict(zip(versions, pool.map(promote, versions), strict=True))
+        assert any(served.values())
+        (champion,) = database.models.find({"state": "champion"})
+        pointer = registry.champion(database, "BTCUSDT")
+        assert pointer is not None
+        assert pointer["version"] == champion["_id"]
+        for version, promoted in served.items():
+            assert state(database, version) in ({"champion", "superseded"} if promoted else {"challenger"})
 
 
 class TestRollBack:
