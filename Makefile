@@ -47,6 +47,7 @@ check: env ## ruff, mypy, import-linter, duplicate and secret scan
 bench: env ## the benchmarks: make bench [NAME=historical]
 	$(BIN)/python -m benchmarks $(NAME)
 
-format: env ## format the code
+format: env ## format the code, and take the outputs out of notebooks
+	$(BIN)/nbstripout --keep-id notebooks/*.ipynb
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
