@@ -2,12 +2,13 @@
 
 Each tenth bundle is bad, in all the ways that there are, and is rolled back as soon as it is quarantined.
 An answer is a failure when it is no 200, when its connection broke, or when it is not throughout what the
-version that it names answers.
+version that it names answers. In the end mongod is silent for a minute, under the same load.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from itertools import cycle
 
@@ -27,6 +28,7 @@ from tests.serving.bad_bundles import BAD
 SWAPS = int(os.environ.get("BENCH_SWAPS", "200"))
 CLIENTS = 2
 EACH_BAD = 10
+AWAY_S = float(os.environ.get("BENCH_AWAY_SECONDS", "60"))
 _LIMIT_S = 60.0
 
 
@@ -48,10 +50,13 @@ def run() -> list[Figure]:
                 version = _add(api, oracle, models[number % len(models)], number)
                 converged_s.append(_swapped(api, version))
             passed = time.monotonic() - began
-    for fault in load.faults[:5]:
+        with Load(lambda: connection(api.settings), BODIES, oracle.fault, CLIENTS) as away:
+            _silence_mongod(api)
+    for fault in (load.faults + away.faults)[:5]:
         print(fault, flush=True)
     p50, p99 = np.percentile(converged_s, (50, 99)) * 1_000
     latency_p50, latency_p99, longest = np.percentile(load.latencies_s, (50, 99, 100)) * 1_000
+    away_p99, away_longest = np.percentile(away.latencies_s, (99, 100)) * 1_000
     return [
         Figure("converge_p99_ms", round(p99), "ms", "lower", must=2_000, aim=300),
         Figure("failed_requests", len(load.faults) + load.broken, "requests", "lower", must=0, aim=0),
@@ -63,7 +68,20 @@ def run() -> list[Figure]:
         Figure("request_p50_ms", round(latency_p50, 2), "ms", "lower"),
         Figure("request_p99_ms", round(latency_p99, 2), "ms", "lower"),
         Figure("request_longest_ms", round(longest, 1), "ms", "lower"),
+        Figure("away_failed_requests", len(away.faults) + away.broken, "requests", "lower", must=0, aim=0),
+        Figure("away_requests_answered", away.answered, "requests", "higher"),
+        Figure("away_request_p99_ms", round(away_p99, 2), "ms", "lower"),
+        Figure("away_request_longest_ms", round(away_longest, 1), "ms", "lower"),
     ]
+
+
+def _silence_mongod(api: ServedApi) -> None:
+    """Stop mongod's process for a while: connections stay open, and nothing answers."""
+    os.kill(api.mongod_pid, signal.SIGSTOP)
+    try:
+        time.sleep(AWAY_S)
+    finally:
+        os.kill(api.mongod_pid, signal.SIGCONT)
 
 
 def _add(api: ServedApi, oracle: Oracle, model: Model, number: int) -> str:

@@ -51,7 +51,7 @@ class ServedApi:
 
     settings: Settings
     database: Database[Document]
-    supervisor_pid: int
+    mongod_pid: int
 
     def await_served(self, version: str) -> None:
         """Wait until every worker reports to serve ``version``."""
@@ -117,11 +117,11 @@ def running_api() -> Iterator[ServedApi]:
             ready=lambda: mongod.initiate(mongo_port),
             log=folder / "mongod.log",
         )
-        with server:
+        with server as mongod_process:
             database = connect(settings)
             ensure_collections(database)
             for symbol in settings.symbols:
                 database.historical_data.insert_many(candles(symbol, count=120))
-            with workers(settings, folder / "api.log") as pid:
-                yield ServedApi(settings, database, pid)
+            with workers(settings, folder / "api.log"):
+                yield ServedApi(settings, database, mongod_process.pid)
             database.client.close()
