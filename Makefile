@@ -30,7 +30,7 @@ clean-state: ## stop, then remove all data of the local run
 	@$(BIN)/cryptobot clean-state
 
 notebook: env ## explore the data in JupyterLab, on loopback; it prints the address with its token
-	@$(BIN)/jupyter lab --config=notebooks/jupyter_lab_config.py
+	@$(BIN)/cryptobot notebook
 
 test: env ## all tests, on the real components
 	$(BIN)/pytest -m "not slow"

@@ -1,4 +1,4 @@
-"""``cryptobot run|stop|status|logs|clean-state``: the local run's command line."""
+"""``cryptobot run|stop|status|logs|notebook|clean-state``: the local run's command line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from cryptobot.settings import ROOT
 from infra.local import environment, status
 from infra.local.errors import LocalRunError
 from infra.local.layout import Layout
@@ -28,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             _status()
         elif options.command == "logs":
             _logs(options.service)
+        elif options.command == "notebook":
+            _notebook()
         else:
             _clean_state()
     except LocalRunError as error:
@@ -46,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="show each service; exit 1 when one is not healthy")
     logs = commands.add_parser("logs", help="show a service's log; follow it on a terminal")
     logs.add_argument("service", nargs="?", default="")
+    commands.add_parser("notebook", help="open JupyterLab on the data of what runs, on loopback")
     commands.add_parser("clean-state", help="stop, and remove all data of the local run")
     return parser
 
@@ -69,6 +73,13 @@ def _logs(service: str) -> None:
     follow = ["-F"] if sys.stdout.isatty() else []
     sys.stdout.flush()
     os.execvp("tail", ["tail", "-n", _LINES_OF_LOG, *follow, str(log)])  # noqa: S606, S607 - tail of any system
+
+
+def _notebook() -> None:
+    environment.running()  # the kernels read the same settings
+    sys.stdout.flush()
+    config = ROOT / "notebooks" / "jupyter_lab_config.py"
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--config={config}"])  # noqa: S606
 
 
 def _clean_state() -> None:

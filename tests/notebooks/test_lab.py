@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,25 +12,31 @@ import httpx
 import psutil
 import pytest
 
-from cryptobot.settings import ROOT
 from tests.servers import free_port, running
+
+COMMAND = [str(Path(sys.executable).with_name("cryptobot")), "notebook"]
 
 
 @pytest.mark.slow
 def test_is_for_this_machine_and_who_has_the_token(kernels: Path, tmp_path: Path) -> None:
     port, token = free_port(), secrets.token_hex(16)
     address = f"http://127.0.0.1:{port}"
-    config = ROOT / "notebooks" / "jupyter_lab_config.py"
+    note = tmp_path / "supervisor" / "run.json"
+    note.parent.mkdir()
+    note.write_text(
+        json.dumps({"name": "replay", "title": "a record", "variables": {"CRYPTOBOT_SIGNAL_INTERVAL": "1m"}})
+    )
 
     def ready() -> bool:
         return httpx.get(f"{address}/login").status_code == httpx.codes.OK
 
     with running(
-        [sys.executable, "-m", "jupyterlab", f"--config={config}", f"--ServerApp.port={port}"],
+        COMMAND,
         ready=ready,
         log=tmp_path / "log",
-        env={"JUPYTER_TOKEN": token},
+        env={"JUPYTER_TOKEN": token, "JUPYTER_PORT": str(port), "CRYPTOBOT_STATE_DIR": str(tmp_path)},
     ) as server:
+        assert psutil.Process(server.pid).environ()["CRYPTOBOT_SIGNAL_INTERVAL"] == "1m"
         listening = {
             connection.laddr.ip
             for connection in psutil.Process(server.pid).net_connections(kind="tcp")
@@ -39,3 +47,15 @@ def test_is_for_this_machine_and_who_has_the_token(kernels: Path, tmp_path: Path
         assert httpx.get(notebook).status_code == httpx.codes.FORBIDDEN
         found = httpx.get(notebook, headers={"Authorization": f"token {token}"}).json()
         assert found["type"] == "notebook"
+
+
+def test_without_a_run_it_says_how_to_start_one(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        COMMAND,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin", "CRYPTOBOT_STATE_DIR": str(tmp_path)},
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == f"cryptobot: nothing runs from {tmp_path}; start it with `make run`\n"
