@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from cryptobot.alert_settings import (
     AlertRules,
     MarketRule,
@@ -17,7 +19,8 @@ from cryptobot.alert_settings import (
     VolumeRule,
 )
 from cryptobot.decisions.alerts import Alert
-from cryptobot.learning.risk import ProfileName
+from cryptobot.learning.labels import Barriers
+from cryptobot.learning.risk import PROFILES, STOP_RANGES, ProfileName, expected
 from cryptobot.market.instant import to_ms
 from cryptobot.storage.database import Document
 
@@ -92,18 +95,44 @@ def _opportunity(moment: Moment, rule: OpportunityRule, profile: ProfileName) ->
     if confidence < rule.min_confidence:
         return None
     agreeing = sorted(name for name, other in called.items() if other == action)
+    size = _size(moment, moment.signal["probabilities"], profile) if action == "buy" else None
+    stop = _stop(moment, action)
+    sized = "" if size is None else f" To {profile} investors it is worth {size:.0%} of the capital."
+    stopped = "" if stop is None else f" It has proven wrong at {stop:,.6g}."
     return _Finding(
         f"{moment.symbol}: {action} opportunity",
         f"The model calls a {action} with a probability of {confidence:.0%} under the risk "
-        f"profile{'s' if len(agreeing) > 1 else ''} {', '.join(agreeing)}.",
+        f"profile{'s' if len(agreeing) > 1 else ''} {', '.join(agreeing)}.{sized}{stopped}",
         action,
         {
             "profiles": agreeing,
             "confidence": confidence,
             "model_version": moment.signal["model_version"],
             "volatility": moment.feature("realised_96"),
+            "size": size,
+            "stop": stop,
         },
     )
+
+
+def _size(moment: Moment, probabilities: Mapping[str, float], profile: ProfileName) -> float | None:
+    """Return the share of the capital that the profile puts on a buy; a sell puts nothing on anything."""
+    barriers = Barriers()
+    volatility = moment.feature(f"realised_{barriers.volatility_span}")
+    if not volatility:
+        return None
+    variance = np.array(barriers.horizon * volatility**2)
+    edge = expected(barriers.width, variance, np.array(probabilities["buy"] - probabilities["sell"]))
+    return float(PROFILES[profile].size(edge, variance))
+
+
+def _stop(moment: Moment, action: str) -> float | None:
+    """Return the price at which the signal has proven wrong."""
+    true_range = moment.feature("true_range_14")
+    if not true_range:
+        return None
+    away = STOP_RANGES * true_range
+    return moment.close * (1 - away if action == "buy" else 1 + away)
 
 
 def _called(signal: Document) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cryptobot.learning.dataset import Dataset
-from cryptobot.learning.risk import RiskProfile
+from cryptobot.learning.risk import RiskProfile, expected
 from cryptobot.learning.signal import BUY, HOLD, SELL
 
 Floats = npt.NDArray[np.float64]
@@ -105,13 +105,12 @@ def profile_position(
 ) -> Floats:
     """Return the position of one who follows ``signals`` with this risk aversion.
 
-    A signal's expected return is the distance of its barriers times how much likelier a buy is
-    than a sell; its variance that of the candles of its horizon.
+    A signal's variance is that of the candles of its horizon.
     """
     barriers, market = dataset.barriers, track(dataset, positions)
     volatility = dataset.column(f"realised_{barriers.volatility_span}")[positions].astype(np.float64)
     variance = barriers.horizon * volatility**2
-    edge = barriers.width * np.sqrt(variance) * (probabilities[:, BUY] - probabilities[:, SELL])
+    edge = expected(barriers.width, variance, probabilities[:, BUY] - probabilities[:, SELL])
     long = follow(signals, market.begins, barriers.horizon)
     return sized(long, profile.size(edge, variance), market.begins)
 

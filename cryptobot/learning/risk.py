@@ -15,6 +15,8 @@ ProfileName = Literal["conservative", "balanced", "aggressive"]
 
 _NEVER = 0.95
 """No threshold is beyond this, so that a signal remains possible."""
+STOP_RANGES = 2.0
+"""A stop stands so many average true ranges from the close (Wilder, 1978): beyond the market's own noise."""
 _WHOLE_AT = 2.0
 """The aversion of the one who may put the whole of the capital on a signal, and no more."""
 
@@ -52,6 +54,21 @@ class RiskProfile:
             Expected return, and variance of the return, over the signal's horizon.
         """
         return np.asarray(np.clip(edge / (self.gamma * variance), 0.0, self.most))
+
+
+def expected(width: float, variance: Floats, likelier: Floats) -> Floats:
+    """Return a signal's expected return: its barriers' distance times how much likelier a buy is than a sell.
+
+    Parameters
+    ----------
+    width
+        Distance of the label's barriers, in deviations over the signal's horizon.
+    variance
+        Of the return over that horizon.
+    likelier
+        Probability of a buy less that of a sell.
+    """
+    return np.asarray(width * np.sqrt(variance) * likelier)
 
 
 PROFILES: dict[ProfileName, RiskProfile] = {

@@ -59,9 +59,29 @@ class TestOpportunity:
             "confidence": 0.45,
             "model_version": "v",
             "volatility": 0.002,
+            "size": 0.5,
+            "stop": None,
         }
         assert "probability of 45%" in alert.message
         assert "67,050.25" in alert.message
+
+    @pytest.mark.parametrize(
+        ("signal", "volatility", "size", "stop", "told"),
+        [
+            (BUY, 0.002, 0.5, 66_379.7475, "worth 50% of the capital. It has proven wrong at 66,379.7."),
+            (BUY, 0.1, 0.15625, 66_379.7475, "worth 16% of the capital"),
+            (BUY, 0.0, None, 66_379.7475, "aggressive, balanced. It has"),
+            ({**BUY, "profiles": {"balanced": "sell"}}, 0.002, None, 67_720.7525, "wrong at 67,720.8."),
+        ],
+    )
+    def test_tells_what_it_is_worth_to_the_profile_and_when_it_was_wrong(
+        self, signal: dict[str, Any], volatility: float, size: float | None, stop: float, told: str
+    ) -> None:
+        found = moment(signal, realised_96=volatility, true_range_14=0.005)
+        alert = only(judge(found, AlertRules()))
+        assert alert.details["size"] == (None if size is None else pytest.approx(size))
+        assert alert.details["stop"] == pytest.approx(stop)
+        assert told in alert.message
 
     def test_none_without_a_fit_model_or_a_signal(self) -> None:
         assert judge(moment(BUY, fit=False), AlertRules()) == []
