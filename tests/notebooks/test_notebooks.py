@@ -51,7 +51,7 @@ def test_runs_from_top_to_bottom_and_draws_its_figures(
 def test_without_data_a_notebook_says_what_to_do(
     kernels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(PapermillExecutionError, match=r"no candles of .* in MongoDB; start the product"):
+    with pytest.raises(PapermillExecutionError, match=r"no 15m candles of .* in MongoDB; start the product"):
         run(ROOT / "notebooks" / "exploration.ipynb", tmp_path, "test_no_such", monkeypatch)
 
 
