@@ -23,12 +23,14 @@ from cryptobot.learning.signal import CLASSES, signals
 from cryptobot.market import Interval, Span, kline_id
 from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.serving.manifest import Manifest, Window
+from cryptobot.storage import backtests
 from cryptobot.storage.gaps import ABSENT, find_gaps, record_states
 from cryptobot.storage.live import insert_new
 from infra.exchange.bars import Bars
 from infra.exchange.fills import trades_of
 from infra.exchange.synthetic import SyntheticMarket
 from tests.serving.bundles import manifest
+from tests.serving.recorded_backtest import judged
 
 QUARTER, MINUTE = Interval.MINUTE_15, Interval.MINUTE_1
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -59,6 +61,7 @@ def seed(database: Db, days: int = 16, signal_strength: float = 0.0) -> None:
     span = Span("BTCUSDT", QUARTER, frame["open_time"].iloc[0], frame["close_time"].iloc[-1])
     holes = find_gaps(span, [at.to_pydatetime() for at in frame["open_time"]])
     record_states(database, span, [(hole, ABSENT) for hole in holes], found_by="the exchange")
+    backtests.save(database, judged()[1])
 
 
 def candles(market: SyntheticMarket, symbol: str, interval: Interval, days: int) -> pd.DataFrame:
