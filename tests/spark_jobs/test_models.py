@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from pymongo.database import Database
 
-from cryptobot.features import compute
+from cryptobot.features import FEATURE_SET, compute
+from cryptobot.learning.algorithms import ALGORITHMS
+from cryptobot.learning.risk import PROFILES
 from cryptobot.market import Interval
 from cryptobot.serving.bundle import open_bundle
 from cryptobot.serving.registry import load_bundle
@@ -57,6 +59,11 @@ def test_one_symbol_learns_while_the_other_s_failure_is_reported(
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     (backtest,) = newest(database, "BTCUSDT")
     assert backtest["metrics"]["backtest"].keys() == {"strategy", "always_hold", "momentum", "buy_and_hold"}
+    assert backtest["trials"] == model["trials"] > len(ALGORITHMS)
+    assert len(backtest["importance"]) == len(FEATURE_SET.names)
+    assert len(backtest["learning_curve"]) == 4
+    assert backtest["profiles"].keys() == PROFILES.keys()
+    assert backtest["curves"]["open_time"][-1] <= backtest["window"]["end"]
 
 
 def test_without_any_challenger_the_job_fails(app_settings: Settings) -> None:
