@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import joblib
+import psutil
 from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks.programs import watch
@@ -24,8 +25,10 @@ _SCRIPT = Path(__file__).with_name("mlflow_model.py")
 
 
 @contextlib.contextmanager
-def running_mlflow(forest: RandomForestClassifier, workers: int) -> Iterator[int]:
-    """Serve ``forest``, the very one, until the block ends; the value is the port.
+def running_mlflow(
+    forest: RandomForestClassifier, workers: int
+) -> Iterator[tuple[int, list[psutil.Process]]]:
+    """Serve ``forest``, the very one, until the block ends; the value is the port, and the processes.
 
     Raises ``EnvironmentUnavailableError`` where mlflow cannot be installed.
     """
@@ -45,8 +48,10 @@ def running_mlflow(forest: RandomForestClassifier, workers: int) -> Iterator[int
             str(python.with_name("mlflow")), "models", "serve", "--model-uri", str(folder / "model"),
             "--env-manager", "local", "--workers", str(workers), "--host", "127.0.0.1", "--port", str(port),
         ]  # fmt: skip
-        with running(command, ready=lambda: _listens(port), log=folder / "log", env=env, cwd=folder):
-            yield port
+        with running(
+            command, ready=lambda: _listens(port), log=folder / "log", env=env, cwd=folder
+        ) as process:
+            yield port, psutil.Process(process.pid).children(recursive=True)
 
 
 def _listens(port: int) -> bool:

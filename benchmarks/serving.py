@@ -35,8 +35,12 @@ def run() -> list[Figure]:
         registry.promote(api.database, SYMBOL, version, "a benchmark")
         api.await_served(version)
 
+        servers = [psutil.Process(pid) for pid in api.pids()]
+
         def measure(name: str, body: bytes, clients: int) -> Answered:
-            found = closed_loop(lambda: connection(api.settings), body, clients=clients, seconds=SECONDS)
+            found = closed_loop(
+                lambda: connection(api.settings), body, clients=clients, seconds=SECONDS, servers=servers
+            )
             print(f"{name}: {found}", flush=True)
             return found
 
@@ -44,10 +48,11 @@ def run() -> list[Figure]:
         candle = measure("the last candle, one client", _CANDLE, 1)
         hundred = measure("a hundred rows, one client", _HUNDRED, 1)
         many = measure(f"a row, {CLIENTS} clients", _ROW, CLIENTS)
-        memory_mb = [psutil.Process(pid).memory_full_info().pss / 2**20 for pid in api.pids()]
+        memory_mb = [server.memory_full_info().pss / 2**20 for server in servers]
     peer = _mlflow(model)
     named = mlflow_peer.NAME if peer else None
-    p50, p99, per_s = (peer[0].p50_ms, peer[0].p99_ms, peer[1].per_s) if peer else (None, None, None)
+    p50, p99 = (peer[0].p50_ms, peer[0].p99_ms) if peer else (None, None)
+    per_s, cpu_ms = (peer[1].per_s, peer[1].cpu_ms) if peer else (None, None)
     ratio = [
         Figure("requests_ratio_mlflow", round(many.per_s / per_s), "times", "higher", must=30, aim=80)
     ] if per_s else []  # fmt: skip
@@ -66,6 +71,9 @@ def run() -> list[Figure]:
         *_latencies("last_candle", candle),
         *_latencies("hundred_rows", hundred),
         *_latencies(f"clients_{CLIENTS}", many),
+        Figure(
+            "cpu_ms_per_request", many.cpu_ms, "ms", "lower", peer=named, peer_value=cpu_ms
+        ),
         Figure("memory_worker_mb", round(max(memory_mb)), "MiB", "lower"),
     ]  # fmt: skip
 
@@ -82,10 +90,14 @@ def _mlflow(model: Model) -> tuple[Answered, Answered] | None:
     row = {"columns": list(FEATURE_SET.names), "data": ROW.tolist()}
     body = orjson.dumps({"dataframe_split": row})
     try:
-        with mlflow_peer.running_mlflow(model.forest, WORKERS) as port:
+        with mlflow_peer.running_mlflow(model.forest, WORKERS) as (port, servers):
             found = [
                 closed_loop(
-                    lambda: Connection(port, mlflow_peer.PATH), body, clients=clients, seconds=SECONDS
+                    lambda: Connection(port, mlflow_peer.PATH),
+                    body,
+                    clients=clients,
+                    seconds=SECONDS,
+                    servers=servers,
                 )
                 for clients in (1, CLIENTS)
             ]
