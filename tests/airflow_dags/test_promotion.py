@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +17,7 @@ import pytest
 from pymongo.database import Database
 
 from cryptobot.serving import registry
-from cryptobot.settings import settings
+from cryptobot.settings import ROOT, Settings, settings
 from infra.local import airflow_environment
 from tests.serving.models import add_model, promote_model
 
@@ -125,9 +130,8 @@ def test_a_roll_back_is_announced_and_not_done_twice_by_a_retry(dag_bag: Any, pr
     started = datetime.now(UTC) - timedelta(seconds=1)
     for _ in range(2):
         done, event = roll_back(dag_bag, started=started)
-        assert done == {
-            "promoted": True, "version": second, "reason": "rolled back by hand: it earns nothing"
-        }  # fmt: skip
+        told = "rolled back by hand (in Airflow): it earns nothing"
+        assert done == {"promoted": True, "version": second, "reason": told}
         assert event.keys == [RUN]
         assert event.extra == {"decisions": {"BTCUSDT": done}}
     pointer = registry.champion(product, "BTCUSDT")
@@ -165,3 +169,74 @@ def test_the_form_asks_for_a_pair_and_a_reason(dag_bag: Any) -> None:
     ):
         with pytest.raises(ParamValidationError):
             given(**wrong)
+
+
+@pytest.fixture
+def airflow(tmp_path: Path, app_settings: Settings) -> dict[str, str]:
+    """The environment of an Airflow of the test's own, in which promotion needs an approval."""
+    environment = {
+        **os.environ,
+        **airflow_environment.connections(app_settings),
+        "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(airflow_environment.DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "CRYPTOBOT_ENV_FILE": "/dev/null",
+        "CRYPTOBOT_MONGO_DATABASE": app_settings.mongo_database,
+        "CRYPTOBOT_PROMOTION": "approval",
+        "PYTHONPATH": str(ROOT),
+    }
+    airflow = str(Path(sys.executable).parent / "airflow")
+    subprocess.run([airflow, "db", "migrate"], env=environment, check=True, capture_output=True, timeout=200)
+    return environment
+
+
+def run(airflow: dict[str, str], dag_id: str, conf: dict[str, str], **answers: tuple[str, str]) -> Any:
+    """Run a DAG in the real Airflow, its questions answered; return what came of it."""
+    program = str(Path(__file__).with_name("run_answered.py"))
+    given = {f"{symbol}.approve": answer for symbol, answer in answers.items()}
+    done = subprocess.run(
+        [sys.executable, program, dag_id, json.dumps(conf), json.dumps(given)],
+        env=airflow, cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["state"] == "success", done.stdout[-6000:]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_in_airflow_a_pair_is_approved_another_rejected_and_the_first_rolled_back(
+    airflow: dict[str, str], database: Db
+) -> None:
+    symbols = ("BTCUSDT", "ETHUSDT")
+    before = {symbol: promote_model(database, 0, symbol, metrics=metrics(0.01)) for symbol in symbols}
+    better = {symbol: add_model(database, 1, symbol, metrics=metrics(0.03)) for symbol in symbols}
+
+    found = run(airflow, "champions", {}, BTCUSDT=("Approve", "looks sound"), ETHUSDT=("Reject", ""))
+    skipped = {task for task, state in found["tasks"].items() if state == "skipped"}
+    assert (len(found["tasks"]), skipped) == (8, {"ETHUSDT.promote"})
+    for symbol in symbols:
+        asked = found["asked"][f"{symbol}.approve"]
+        assert asked.startswith(f"Promote {better[symbol]}?\n")
+        assert f"| version | {before[symbol]} | {better[symbol]} |" in asked
+        assert "| log-loss skill | +0.0100 | +0.0300 |" in asked
+    told = {
+        symbol: event["decisions"][symbol] for event in found["announced"] for symbol in event["decisions"]
+    }
+    assert told["BTCUSDT"]["promoted"]
+    assert told["BTCUSDT"]["reason"].startswith("approved by Anonymous (looks sound): better out of sample")
+    assert not told["ETHUSDT"]["promoted"]
+    assert told["ETHUSDT"]["reason"].startswith("refused by Anonymous: better out of sample")
+    for symbol, serving in (("BTCUSDT", better["BTCUSDT"]), ("ETHUSDT", before["ETHUSDT"])):
+        assert registry.champion(database, symbol)["version"] == serving
+        assert registry.model(database, better[symbol])["verdict"]["reason"] == told[symbol]["reason"]
+    assert database.alerts.count_documents({"kind": "promotion", "resolved_at": None}) == 0
+
+    back = run(airflow, "roll_back", {"symbol": "BTCUSDT", "reason": "it earns nothing"})
+    assert registry.champion(database, "BTCUSDT")["version"] == before["BTCUSDT"]
+    assert back["announced"][-1]["decisions"]["BTCUSDT"]["version"] == before["BTCUSDT"]
+    assert "deployment" in back["started"]
