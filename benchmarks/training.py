@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,14 +43,6 @@ _INTERVAL = Interval.MINUTE_15
 _SIGNAL = 0.1
 _ROUNDS = 2
 _datasets: dict[str, Dataset] = {}
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Seconds from the first fold's begin to the last one's end, and processor seconds."""
-
-    seconds: float
-    cpu_s: float
 
 
 def run() -> list[Figure]:
@@ -126,7 +117,7 @@ def _beside_freqai(datasets: dict[str, Dataset]) -> list[Figure]:
         ours.append(_folds(datasets))
         try:
             with tempfile.TemporaryDirectory(prefix="cryptobot-freqai-") as folder:
-                theirs.append(Spent(**freqai.train(datasets, Path(folder))))
+                theirs.append(freqai.train(datasets, Path(folder)))
         except EnvironmentUnavailableError as error:
             print(f"without FreqAI: {error}", flush=True)
             break
@@ -148,13 +139,13 @@ def _beside_freqai(datasets: dict[str, Dataset]) -> list[Figure]:
     ]
 
 
-def _folds(datasets: dict[str, Dataset]) -> Spent:
+def _folds(datasets: dict[str, Dataset]) -> freqai.Spent:
     """Return what the boosted trees of all folds take, search and prediction included, a core each."""
     tasks = [(symbol, fold) for fold in reversed(range(FOLDS)) for symbol in datasets]
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _keep, (datasets,)) as pool:
         spent = list(pool.map(_fold, tasks))
     begins, ends, cpu_s = zip(*spent, strict=True)
-    return Spent(max(ends) - min(begins), sum(cpu_s))
+    return freqai.Spent(max(ends) - min(begins), sum(cpu_s))
 
 
 def _keep(datasets: dict[str, Dataset]) -> None:
