@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from cryptobot.market.instant import from_ms
 from cryptobot.settings import Settings
 from dashboard import wording
 from dashboard.api_client import ApiClient
+from dashboard.feeds import Document, PageFeeds
 from dashboard.page import Page
-from dashboard.parts import cards, chart, services, signals
+from dashboard.parts import cards, chart, signals
 from dashboard.parts.cards import part
 from dashboard.sessions import Session
 from dashboard.watching import Feed
 
 CANDLES, SIGNALS, TABLE_ROWS = 500, 200, 100
 
-Document = dict[str, Any]
 
-
-class MarketFeeds:
+class MarketFeeds(PageFeeds):
     """The feeds of a page that shows a card for each symbol and the chart of one."""
 
     def __init__(
         self, api: ApiClient, session: Session, page: Page, settings: Settings, symbol: str, interval: str
     ) -> None:
-        self._api, self._session, self._page = api, session, page
+        super().__init__(api, session, page)
         self._symbols, self._intervals = settings.symbols, settings.intervals
         self._symbol, self._interval = symbol, interval
         self._candles: list[Document] = []
@@ -112,18 +110,8 @@ class MarketFeeds:
         """Show which model serves each symbol."""
         now = datetime.now(UTC)
         for symbol in self._symbols:
-            champion = await self._api.get(self._session, "/v1/models/champion", {"symbol": symbol})
+            champion = await self._get("/v1/models/champion", {"symbol": symbol})
             self._page.show(part(symbol, "model"), children=cards.model(champion, now))
-
-    async def pipeline(self) -> None:
-        """Show the services' health, the outcome of the data's checks, and the way to Airflow."""
-        pipeline = await self._api.get(self._session, "/v1/pipeline") or {}
-        if address := pipeline.get("airflow_url"):
-            self._page.show("airflow-link", href=address)
-        checks = await self._items("/v1/quality")
-        running = services.health(pipeline.get("services", []), datetime.now(UTC))
-        if running or checks:
-            self._page.show("services", children=[*running, *services.quality(checks)])
 
     async def _move_open_bar(self, ticker: Document) -> None:
         """Put a price into the bar that is open; a replayed past has none."""
@@ -150,8 +138,3 @@ class MarketFeeds:
 
     def _tick(self, ticks: list[tuple[str, Document]]) -> None:
         self._page.show("chart", tick=[{"id": series, "bar": bar} for series, bar in ticks])
-
-    async def _items(self, path: str, query: dict[str, Any] | None = None) -> list[Document]:
-        """Return a list of the API in its order: candles rising, signals the newest first."""
-        answer = await self._api.get(self._session, path, query)
-        return answer["items"] if answer else []

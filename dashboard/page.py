@@ -13,11 +13,12 @@ class Page:
     """Sends a page only what differs from what it shows already.
 
     Without a live connection (a browser that has no shared workers) updates are collected by
-    Dash and answered when the callback returns.
+    Dash and answered when the callback returns. ``view`` names the store that tells what it shows.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, view: str = "view") -> None:
         self._connection = connection  # Dash's DashWebsocketCallback, or None
+        self._view = view
         self._shown: dict[str, Any] = {}
         self._left = False
 
@@ -40,7 +41,7 @@ class Page:
         if self._connection is None:
             return True
         try:
-            return await self._connection.get_prop("view", "data", timeout=within_seconds) is not None
+            return await self._connection.get_prop(self._view, "data", timeout=within_seconds) is not None
         except TimeoutError:
             return False
 

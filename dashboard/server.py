@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from dashboard import log_in, reports
 from dashboard.api_client import ApiClient
 from dashboard.gate import Gate, viewer
 from dashboard.market_feeds import MarketFeeds
+from dashboard.models_feeds import ModelsFeeds
 from dashboard.page import Page
-from dashboard.pages import market, not_found
+from dashboard.pages import market, models, not_found
 from dashboard.parts import shell
-from dashboard.sessions import SessionStore
+from dashboard.sessions import Session, SessionStore
 from dashboard.watching import Watch, Watches
 
 
@@ -55,6 +56,7 @@ def build(settings: Settings) -> ASGIApp:
         index_string=(Path(__file__).parent / "index.html").read_text(encoding="utf-8"),
     )
     market.register(settings)
+    models.register(settings)
     not_found.register()
     app.layout = shell.layout
     _watch_pages(app, api, settings)
@@ -76,10 +78,31 @@ def _watch_pages(app: dash.Dash, api: ApiClient, settings: Settings) -> None:
     watches = Watches()
 
     @app.callback(dash.Input("view", "data"), websocket=True, persistent=True)
-    async def watch(view: dict[str, Any] | None) -> None:
+    async def watch_market(view: dict[str, Any] | None) -> None:
+        await watch(
+            "view",
+            view,
+            lambda session, page, shown: MarketFeeds(
+                api, session, page, settings, shown["symbol"], shown["interval"]
+            ),
+        )
+
+    @app.callback(dash.Input("models-view", "data"), websocket=True, persistent=True)
+    async def watch_models(view: dict[str, Any] | None) -> None:
+        await watch(
+            "models-view",
+            view,
+            lambda session, page, shown: ModelsFeeds(api, session, page, settings, shown["symbol"]),
+        )
+
+    async def watch(
+        name: str,
+        view: dict[str, Any] | None,
+        feeds_of: Callable[[Session, Page, dict[str, Any]], MarketFeeds | ModelsFeeds],
+    ) -> None:
         session = viewer()
         if session is None or view is None:
             return
-        page = Page(dash.ctx.websocket)
-        feeds = MarketFeeds(api, session, page, settings, view["symbol"], view["interval"])
-        await watches.run(f"{session.key} {view['page']}", Watch(page, feeds.feeds()))
+        page = Page(dash.ctx.websocket, name)
+        feeds = feeds_of(session, page, view).feeds()
+        await watches.run(f"{session.key} {view['page']}", Watch(page, feeds))

@@ -72,3 +72,23 @@ def age(seconds: float) -> str:
 def clock(instant: str) -> str:
     """Return an ISO instant as UTC date and time, ``2026-11-22 16:15``."""
     return parse_instant(instant).astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def percent(share: float | None, places: int = 1) -> str:
+    """Return a signed share in percent, ``+1.2 %``; a dash where it is not known."""
+    return "–" if share is None else f"{100 * share:+.{places}f} %"
+
+
+def share(value: float | None) -> str:
+    """Return a share of a whole in percent, ``48 %``."""
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def number(value: float | None, places: int) -> str:
+    """Return a figure with so many decimals."""
+    return "–" if value is None else f"{value:.{places}f}"
+
+
+def whole(value: int | None) -> str:
+    """Return a count with its thousands set apart."""
+    return "–" if value is None else f"{value:,}"

@@ -10,6 +10,7 @@
   const set = (id, props) => window.dash_clientside.set_props(id, props);
 
   let view = null;
+  let store = "view"; // where the open page keeps its view
   let heard = Date.now();
   let asked = 0;
 
@@ -21,8 +22,25 @@
 
   function askAgain() {
     view = { ...view, attempt: view.attempt + 1 };
-    set("view", { data: view });
+    set(store, { data: view });
   }
+
+  /* Remember what is shown, tell the address and the title of it, and mark the page's link. */
+  function show(into, shown, address, title) {
+    view = { ...shown, page, attempt: 0 };
+    store = into;
+    heard = Date.now();
+    if (location.pathname + location.search !== address) history.replaceState(history.state, "", address);
+    document.title = title + " · CryptoBot";
+    for (const link of document.querySelectorAll(".pages a")) {
+      if (link.dataset.view === into) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    return view;
+  }
+
+  const labelOf = (symbol, pairs) => pairs.find((pair) => pair.value === symbol).label;
+  const pressed = (symbol, ids) => ids.map((id) => String(id.symbol === symbol));
 
   function showLost(lost) {
     const notice = document.getElementById("connection");
@@ -32,7 +50,7 @@
   }
 
   async function check() {
-    if (!view || document.visibilityState !== "visible" || !document.getElementById("view-open")) return;
+    if (!view || document.visibilityState !== "visible" || !document.querySelector(".view-open")) return;
     const silent = Date.now() - heard;
     const polling = typeof SharedWorker === "undefined";
     if (polling ? silent < POLL_MS : silent < SILENT_MS) {
@@ -60,12 +78,13 @@
     },
 
     view(symbol, interval, pairs, ids) {
-      view = { symbol, interval, page, attempt: 0 };
-      heard = Date.now();
       const address = "/market/" + symbol + "?interval=" + interval;
-      if (location.pathname + location.search !== address) history.replaceState(history.state, "", address);
-      document.title = pairs.find((pair) => pair.value === symbol).label + " · CryptoBot";
-      return [view, ids.map((id) => String(id.symbol === symbol))];
+      return [show("view", { symbol, interval }, address, labelOf(symbol, pairs)), pressed(symbol, ids)];
+    },
+
+    models(symbol, pairs, ids) {
+      const title = "Models of " + labelOf(symbol, pairs);
+      return [show("models-view", { symbol }, "/models/" + symbol, title), pressed(symbol, ids)];
     },
 
     chartOptions(chosen, options) {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import dash
-import dash_mantine_components as dmc
 from dash import ALL, ClientsideFunction, Input, Output, State, clientside_callback, dcc, html
 
 from cryptobot.settings import Settings
 from dashboard import wording
+from dashboard.pages.choice import choice, chosen_symbol
 from dashboard.parts import cards, chart, signals
 from dashboard.parts.aria import aria
 
@@ -52,29 +52,22 @@ def register(settings: Settings) -> None:
 
 
 def _layout(settings: Settings, symbol: str | None, interval: str | None) -> html.Div:
-    shown = symbol if symbol in settings.symbols else settings.symbols[0]
-    unknown = None
-    if symbol and symbol != shown:
-        unknown = html.Div(
-            f"{symbol} is not watched; watched are {', '.join(settings.symbols)}.",
-            className="notice",
-            role="status",
-        )
+    shown, unknown = chosen_symbol(settings, symbol)
     chosen = interval if interval and interval in settings.intervals else settings.signal_interval
     pairs = {name: wording.pair(name) for name in settings.symbols}
     intervals = {name: name for name in settings.intervals}
     return html.Div(
         [
             dcc.Store(id="view"),
-            html.Div(id="view-open", hidden=True),
+            html.Div(className="view-open", hidden=True),
             unknown,
             html.Section([cards.card(name) for name in settings.symbols], className="cards"),
             html.Section(
                 [
                     html.Div(
                         [
-                            _choice("symbol", "Pair", pairs, shown),
-                            _choice("interval", "Interval", intervals, chosen),
+                            choice("symbol", "Pair", pairs, shown),
+                            choice("interval", "Interval", intervals, chosen),
                         ],
                         className="choices",
                     ),
@@ -102,8 +95,3 @@ def _layout(settings: Settings, symbol: str | None, interval: str | None) -> htm
         ],
         className="page",
     )
-
-
-def _choice(name: str, label: str, values: dict[str, str], chosen: str) -> dmc.SegmentedControl:
-    data = [{"value": value, "label": shown} for value, shown in values.items()]
-    return dmc.SegmentedControl(id=name, data=data, value=chosen, size="sm", **aria(label=label))

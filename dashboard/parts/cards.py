@@ -14,7 +14,7 @@ LIVE_SECONDS, STALE_SECONDS = 10, 60
 
 _SIGNAL_MARKS = {"buy": "▲ BUY", "sell": "▼ SELL", "hold": "▬ HOLD"}
 _SIGNAL_STYLES = {"buy": "up", "sell": "down", "hold": "flat"}
-_ALGORITHMS = {"random_forest": "random forest", "xgboost": "XGBoost"}
+ALGORITHMS = {"random_forest": "random forest", "xgboost": "XGBoost", "mean": "mean of both"}
 
 Document = dict[str, Any]
 
@@ -93,7 +93,7 @@ def model(champion: Document | None, now: datetime) -> list[Any]:
     """Return the serving model's algorithm, age and version."""
     if champion is None:
         return ["none serves yet"]
-    algorithm = _ALGORITHMS.get(champion["algorithm"], champion["algorithm"])
+    algorithm = ALGORITHMS.get(champion["algorithm"], champion["algorithm"])
     since = wording.age(wording.seconds_since(champion["promoted_at"], now))
     shown: list[Any] = [html.Span(f"{algorithm}, serving for {since}", className="algorithm")]
     if not champion["fit"]:

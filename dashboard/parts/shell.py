@@ -49,9 +49,18 @@ def _header(user: str) -> html.Header:
             ),
             html.Nav(
                 [
-                    _outside("Airflow", "airflow-link", None, "The pipeline that makes what is shown"),
-                    _outside("Quality", "quality-link", "/quality/", "The quality report of the data"),
+                    _inside("Market", "/", "view"),
+                    _inside("Models", "/models", "models-view"),
                 ],
+                className="pages",
+                **aria(label="Pages"),
+            ),
+            html.Nav(
+                [
+                    outside("Airflow", "airflow-link", None, "The pipeline that makes what is shown"),
+                    outside("Quality", "quality-link", "/quality/", "The quality report of the data"),
+                ],
+                className="elsewhere",
                 **aria(label="Elsewhere"),
             ),
             dmc.ColorSchemeToggle(
@@ -68,7 +77,14 @@ def _header(user: str) -> html.Header:
     )
 
 
-def _outside(text: str, name: str, address: str | None, title: str) -> html.A:
+def _inside(text: str, address: str, view: str) -> html.A:
+    """Return the link to a page, which is marked while the page's ``view`` is open."""
+    attributes: dict[str, Any] = {"data-view": view}
+    return html.A(text, href=address, **attributes)
+
+
+def outside(text: str, name: str, address: str | None, title: str) -> html.A:
+    """Return a link that opens elsewhere, under an id by which its address can be given later."""
     arrow: Any = html.Span(" ↗", **aria(hidden="true"))
     return html.A([text, arrow], id=name, href=address, target="_blank", rel="noopener", title=title)
 

@@ -73,16 +73,22 @@ def _standing(signal: dict[str, Any]) -> str:
 
 def table() -> dag.AgGrid:
     """Return the empty table, which the page's updates fill."""
+    return grid("signals", _COLUMNS, "No signal yet: the first follows the first model.")
+
+
+def grid(name: str, columns: list[dict[str, Any]], empty: str, **column: Any) -> dag.AgGrid:
+    """Return an empty table in the page's colours; ``column`` is what its columns have in common."""
     return dag.AgGrid(
-        id="signals",
-        columnDefs=_COLUMNS,
+        id=name,
+        columnDefs=columns,
         rowData=[],
-        defaultColDef={"flex": 1, "resizable": True, "sortable": True},
+        defaultColDef={"flex": 1, "resizable": True, "sortable": True, **column},
         getRowId="params.data.id",
         dashGridOptions={
             "animateRows": False,
-            "localeText": {"noRowsToShow": "No signal yet: the first follows the first model."},
+            "localeText": {"noRowsToShow": empty},
             "theme": {"function": f"themeQuartz.withParams({json.dumps(_THEME)})"},
+            "tooltipShowDelay": 300,
         },
         style={"height": "100%", "width": "100%"},
     )

@@ -11,6 +11,7 @@ from pymongo.database import Database
 from cryptobot.market import Interval, kline_id
 from cryptobot.market.instant import from_ms, to_ms
 from cryptobot.storage import collections as names
+from tests.dashboard.models import add_backtest, add_challengers, add_drift, metrics
 
 Document = dict[str, Any]
 
@@ -27,6 +28,9 @@ def fill(database: Database[Document], now: datetime) -> None:
             database[names.HISTORICAL_DATA].insert_many(candles(symbol, interval, 300, now))
         database[names.SIGNALS].insert_many(signals(symbol, candles(symbol, "15m", 40, now)))
         add_champion(database, symbol, now)
+        add_backtest(database, symbol, _VERSION.format(symbol), now)
+        add_challengers(database, symbol, now)
+        add_drift(database, symbol, _VERSION.format(symbol), now, drifted=symbol == "BTCUSDT")
         set_ticker(database, symbol, PRICES[symbol], now)
     database[names.SERVICE_HEALTH].insert_one(
         {
@@ -100,7 +104,8 @@ def add_champion(database: Database[Document], symbol: str, now: datetime) -> No
             "symbol": symbol,
             "interval": "15m",
             "algorithm": "xgboost",
-            "metrics": {},
+            "metrics": metrics(),
+            "fit": fit,
             "window": {"start": now - timedelta(days=90), "end": now},
             "feature_set": {"version": "1"},
             "state": "champion",

@@ -127,6 +127,60 @@ def test_it_fits_desktop_and_phone(page: Page, tmp_path: Path, viewport: dict[st
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
+@pytest.fixture
+def models_page(page: Page) -> Page:
+    """The page of models, come to by its link."""
+    page.get_by_role("link", name="Models").click()
+    expect(page).to_have_title("Models of BTC/USDT · CryptoBot")
+    return page
+
+
+def test_models_are_shown_with_their_figures_and_their_drift(models_page: Page, product: Product) -> None:
+    page = models_page
+    bitcoin, ether = card(page, "BTC/USDT"), card(page, "ETH/USDT")
+    expect(bitcoin).to_contain_text("▲ drifted")
+    expect(bitcoin).to_contain_text("+1.20 %")
+    expect(bitcoin).to_contain_text("Why it serves: first model")
+    expect(ether).to_contain_text("● no drift")
+    expect(ether).to_contain_text("not fit")
+    expect(page.locator("#drift-said")).to_contain_text("have left what the model was trained on: 65%")
+    expect(page.locator("#drift-chart .recharts-bar-rectangle path")).to_have_count(30)
+    expect(page.locator("#drift-features")).to_contain_text("realised_96")
+    expect(page.locator(".small-table .down")).to_have_count(2)
+    expect(page.locator("#backtest-chart path.recharts-line-curve")).to_have_count(2)
+    expect(page.locator("#backtest-conditions")).to_contain_text("4 of 4 folds")
+    expect(page.locator("#versions .ag-row")).to_have_count(4)
+    expect(page.get_by_role("link", name="Models")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("link", name="Roll back")).to_have_attribute(
+        "href", re.compile("/dags/roll_back$")
+    )
+
+
+def test_another_pairs_models_are_chosen_and_stay_chosen(models_page: Page, product: Product) -> None:
+    page = models_page
+    card(page, "ETH/USDT").click()
+    expect(page).to_have_url(f"{product.address}/models/ETHUSDT")
+    expect(page.locator("#drift-said")).to_contain_text("distributed as the training leads one to expect")
+    expect(page.locator("#backtest-conditions .down")).to_have_count(1)
+    page.reload()
+    expect(page.get_by_role("radio", name="ETH/USDT")).to_be_checked()
+    expect(page.locator("#drift-said")).to_contain_text("distributed as the training leads one to expect")
+    page.get_by_role("link", name="Market").click()
+    wait_for_chart(page)
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), [(DESKTOP, "dark"), (PHONE, "light")])
+def test_the_models_fit_desktop_and_phone(
+    models_page: Page, tmp_path: Path, viewport: dict[str, int], scheme: str
+) -> None:
+    page = models_page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(viewport)
+    expect(page.locator("#drift-chart .recharts-bar-rectangle path")).to_have_count(30)
+    page.screenshot(path=tmp_path / f"models-{viewport['width']}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+
+
 def test_an_unknown_address_or_pair_is_said(page: Page, product: Product) -> None:
     page.goto(f"{product.address}/nowhere")
     expect(page.get_by_text("There is no page at this address")).to_be_visible()
