@@ -27,6 +27,9 @@ from cryptobot.storage.database import Document
 DAYS = 30
 """How many days are measured at a time, and so shown of a model that has just been trained."""
 
+LEAST_CLASSES = 2
+"""Probabilities add up to one: where one class's have truly shifted, so have another's."""
+
 _REFERENCE = TypeAdapter(Reference)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -158,12 +161,15 @@ def _reasons(
             f"{share:.0%} of the features are distributed unlike in the training "
             f"(up to {found.share_limit:.0%} is usual), most of all {most}"
         )
-    for name, each in (predictions or {"classes": {}})["classes"].items():
-        if each["index"] > each["limit"]:
-            reasons.append(
-                f"the probabilities of {name} are distributed unlike out of sample: "
-                f"stability index {each['index']:.2f}, limit {each['limit']:.2f}"
-            )
+    classes = predictions["classes"] if predictions else {}
+    shifted = {name: each for name, each in classes.items() if each["index"] > each["limit"]}
+    if len(shifted) >= LEAST_CLASSES:
+        told_of = " and ".join(
+            f"{name} ({each['index']:.2f}, limit {each['limit']:.2f})" for name, each in shifted.items()
+        )
+        reasons.append(
+            f"probabilities are distributed unlike out of sample, by the stability index of {told_of}"
+        )
     for name, told in hits.items():
         if told.fallen and told.rate is not None and told.expected is not None:
             reasons.append(

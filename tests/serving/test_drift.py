@@ -7,6 +7,7 @@ import pytest
 from pymongo.database import Database
 
 from cryptobot.features import FEATURE_SET
+from cryptobot.learning.drift import Index
 from cryptobot.learning.labels import Barriers, triple_barrier
 from cryptobot.learning.reference import PROBABILITY_EDGES, Distribution
 from cryptobot.learning.signal import BUY
@@ -105,6 +106,23 @@ def test_predictions_and_hits_are_of_what_was_said_after_the_training(database: 
     assert (sell["signals"], sell["rate"], sell["fallen"]) == (0, None, False)
     assert day["drifted"]
     assert any(reason.startswith(f"of {buy['signals']} buy signals") for reason in day["reasons"])
+
+
+@pytest.mark.parametrize(("shifted", "drifted"), [(("buy",), False), (("buy", "sell"), True)])
+def test_what_has_shifted_in_one_class_alone_is_chance(
+    database: Db, monkeypatch: pytest.MonkeyPatch, shifted: tuple[str, ...], drifted: bool
+) -> None:
+    def indices(*_: Any) -> dict[str, Index]:
+        return {name: Index(0.5 if name in shifted else 0.1, 0.3) for name in ("sell", "hold", "buy")}
+
+    monkeypatch.setattr("cryptobot.learning.drift.prediction_drift", indices)
+    version = train(database)
+    store_features(database)
+    store_signals(database, version, "hold", {"sell": 0.3, "hold": 0.4, "buy": 0.3})
+    day = newest(database)
+    assert day["drifted"] is drifted
+    if drifted:
+        assert "sell (0.50, limit 0.30) and buy (0.50, limit 0.30)" in day["reasons"][0]
 
 
 def test_what_cannot_be_measured_is_said(database: Db) -> None:
