@@ -78,7 +78,7 @@ def _logs(service: str) -> None:
 def _notebook() -> None:
     environment.running()  # the kernels read the same settings
     sys.stdout.flush()
-    config = ROOT / "notebooks" / "jupyter_lab_config.py"
+    config = ROOT / "notebooks" / "lab" / "jupyter_lab_config.py"
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--config={config}"])  # noqa: S606
 
 

@@ -47,6 +47,9 @@ def test_is_for_this_machine_and_who_has_the_token(kernels: Path, tmp_path: Path
         assert httpx.get(notebook).status_code == httpx.codes.FORBIDDEN
         found = httpx.get(notebook, headers={"Authorization": f"token {token}"}).json()
         assert found["type"] == "notebook"
+        page = httpx.get(f"{address}/lab", headers={"Authorization": f"token {token}"}).text
+        assert '"buildAvailable": false' in page  # it never asks to be built
+        assert "@jupyterlab/apputils-extension:announcements" in page  # disabled: it would ask for news
 
 
 def test_without_a_run_it_says_how_to_start_one(tmp_path: Path) -> None:
