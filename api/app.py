@@ -53,12 +53,14 @@ def create(settings: Settings | None = None) -> FastAPI:
         store.start()
         preparing = asyncio.create_task(_prepare(services))
         await asyncio.to_thread(store.await_first_look, _LOOK_SECONDS)
+        following = asyncio.create_task(services.predictions.follow(chosen.symbols))
         try:
             yield
         finally:
-            preparing.cancel()
-            with suppress(asyncio.CancelledError):
-                await preparing
+            for task in (preparing, following):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await asyncio.to_thread(store.close)
             blocking.client.close()
             await services.database.client.close()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ FRESH_SECONDS = 0.25
 PATIENCE_SECONDS = 0.5
 """For so long a request waits for a look, when a candle is known that it can be answered with."""
 READ_SECONDS = 5.0
+FOLLOW_SECONDS = 5.0
 
 ROWS_AT_ONCE = 20
 """So many are scored in about a millisecond: less than a thread's turn costs."""
@@ -86,6 +88,21 @@ class Predictions:
             decisions = await asyncio.to_thread(decide, serving.bundle, matrix, PROFILES[profile])
         items = [decision.document() for decision in decisions]
         return dumps({**_identity(serving.bundle.manifest), "items": items})
+
+    async def follow(self, symbols: Iterable[str]) -> None:
+        """Know the last candles before anyone asks, so that they are known when MongoDB is away."""
+        while True:
+            for symbol in symbols:
+                serving = self._store.champion(symbol)
+                if serving is None:
+                    continue
+                try:
+                    await self._newest(symbol, serving.bundle.manifest)
+                except Unavailable as missing:
+                    log.debug("no last candle: %s", missing)  # whoever asks for it is told
+                except Exception:
+                    log.exception("the last candle of %s cannot be looked for, trying again", symbol)
+            await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _newest(self, symbol: str, manifest: Manifest) -> _Known:
         """Return the last candle: looked for anew, or the one that is known while MongoDB is away."""

@@ -40,7 +40,10 @@ def served(api_settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def app(api_settings: Settings, database: Database[dict[str, Any]]) -> AsyncIterator[FastAPI]:
+async def app(
+    api_settings: Settings, database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[FastAPI]:
+    monkeypatch.setattr("api.models.predictions.FOLLOW_SECONDS", 3600)  # a test looks when it says so
     made = create(api_settings)
     async with made.router.lifespan_context(made):
         services = made.state.services

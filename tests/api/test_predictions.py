@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pymongo.errors import AutoReconnect
 from api.models.predictions import PATIENCE_SECONDS
 from cryptobot.features import FEATURE_SET
 from tests.api.candles import candles, live
+from tests.servers import wait_until
 from tests.serving.bundles import forest, golden_rows
 from tests.serving.models import promote_model
 
@@ -126,6 +128,18 @@ class TestWhileMongoDbIsAway:
         away(AutoReconnect("away"))
         answer = await predict(client)
         assert (answer.status_code, answer.json()) == (200, before)
+
+    async def test_a_candle_that_nobody_has_asked_for_is_known(
+        self, client: httpx.AsyncClient, app: FastAPI, database: Db, version: str, away: Away
+    ) -> None:
+        store_candles(database)
+        services = app.state.services
+        following = asyncio.create_task(services.predictions.follow(["ETHUSDT", "BTCUSDT"]))
+        known = services.predictions._known
+        await asyncio.to_thread(wait_until, lambda: "BTCUSDT" in known, limit=10, what="a look")
+        following.cancel()
+        away(AutoReconnect("away"))
+        assert (await predict(client)).json()["model_version"] == version
 
     async def test_a_look_that_hangs_is_waited_for_once(
         self, client: httpx.AsyncClient, database: Db, version: str, away: Away
