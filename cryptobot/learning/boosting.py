@@ -20,9 +20,9 @@ SETS: tuple[Parameters, ...] = (
 )
 """What is tried, from the usual to what a window may ask for: shallower trees, and deeper ones."""
 
-_MOST_ROUNDS = 300
-_PATIENCE = 25
-_RUNGS = (_PATIENCE, 2 * _PATIENCE)
+_MOST_ROUNDS = 150
+_PATIENCE = 12
+_RUNGS = (10, 20)
 _BINS = 64
 
 
@@ -80,7 +80,7 @@ def _settings(parameters: Parameters, seed: int) -> dict[str, Any]:
     return {
         "max_depth": int(parameters["max_depth"]),
         "min_child_weight": parameters["min_child_weight"],
-        "learning_rate": 0.05,
+        "learning_rate": 0.1,
         "subsample": 0.7,
         "colsample_bytree": 0.7,
         "reg_lambda": 5.0,
