@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from functools import partial
+from math import floor
 from typing import Protocol
 
 import numpy as np
@@ -20,8 +22,8 @@ from infra.exchange.rendering import Lines
 from infra.exchange.subscription import Stream
 
 _TICK_SECONDS = 0.01
-_KLINE_SECONDS = 2.0
-_SECOND = 1.0
+_PUSHES = {"kline": 2.0, "miniTicker": 1.0, "ticker": 1.0, "1s": 1.0}
+"""What is pushed every so many seconds."""
 _SECOND_MS = 1_000
 _BLOCK = 2_048
 """Trades are rendered so many at a time."""
@@ -34,18 +36,20 @@ class Listener(Protocol):
         """Send whole frames."""
 
 
-@dataclass(slots=True)
-class _Due:
-    """A push that comes every so many seconds."""
+class _Turns:
+    """When the state of each symbol is pushed: each at its own part of the period, not all at once."""
 
-    every: float
-    at: float = 0.0
+    def __init__(self, symbols: Collection[str]) -> None:
+        self._parts = {symbol: place / len(symbols) for place, symbol in enumerate(symbols)}
 
-    def now(self, wall: float) -> bool:
-        if wall < self.at:
-            return False
-        self.at = wall + self.every
-        return True
+    def due(self, symbol: str, since: float, until: float) -> set[str]:
+        """Return the pushes whose turn came in ``(since, until]``, seconds."""
+        part = self._parts.get(symbol, 0.0)
+        return {
+            push
+            for push, every in _PUSHES.items()
+            if floor(until / every + part) > floor(since / every + part)
+        }
 
 
 class Feed:
@@ -55,7 +59,9 @@ class Feed:
         self._present = present
         self._faults = faults
         self._listeners: dict[Stream, set[Listener]] = defaultdict(set)
-        self._blocks: Recent[tuple[Stream, int, int], Lines] = Recent(16)
+        self._blocks: Recent[tuple[Stream, int, int], Lines] = Recent(
+            max(16, 3 * len(present.market.instruments))
+        )
         self._bars: dict[str, tuple[int, int, Bars]] = {}
 
     @property
@@ -77,19 +83,15 @@ class Feed:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        cursor = self.now_ms
-        klines, seconds = _Due(_KLINE_SECONDS), _Due(_SECOND)
+        turns = _Turns(self._present.market.instruments)
+        cursor, looked = self.now_ms, time.monotonic()
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             now, wall = self.now_ms, time.monotonic()
-            if self._listeners:
-                pushes = {"kline"} if klines.now(wall) else set()
-                if seconds.now(wall):
-                    pushes |= {"miniTicker", "ticker", "1s"}
-                self._advance(cursor, now, pushes)
-            cursor = now
+            self._advance(cursor, now, partial(turns.due, since=looked, until=wall))
+            cursor, looked = now, wall
 
-    def _advance(self, since_ms: int, now_ms: int, pushes: set[str]) -> None:
+    def _advance(self, since_ms: int, now_ms: int, due: Callable[[str], set[str]]) -> None:
         by_symbol: dict[str, list[Stream]] = defaultdict(list)
         for stream in self._listeners:
             by_symbol[stream.symbol].append(stream)
@@ -101,7 +103,7 @@ class Feed:
                     self._happened(symbol, streams, since_ms, end)
                     since = now_ms
                 self._happened(symbol, streams, since, now_ms)
-            if pushes:
+            if pushes := due(symbol):
                 self._push(streams, now_ms, pushes)
 
     def _happened(self, symbol: str, streams: list[Stream], since_ms: int, now_ms: int) -> None:
