@@ -63,6 +63,8 @@ class Feed:
             max(16, 3 * len(present.market.instruments))
         )
         self._bars: dict[str, tuple[int, int, Bars]] = {}
+        self._to_prepare: list[Stream] = []
+        self._prepared: dict[Stream, int] = {}
 
     @property
     def now_ms(self) -> int:
@@ -80,6 +82,7 @@ class Feed:
             self._listeners[stream].discard(listener)
             if not self._listeners[stream]:
                 del self._listeners[stream]
+                self._prepared.pop(stream, None)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -90,6 +93,7 @@ class Feed:
             now, wall = self.now_ms, time.monotonic()
             self._advance(cursor, now, partial(turns.due, since=looked, until=wall))
             cursor, looked = now, wall
+            self._prepare()
 
     def _advance(self, since_ms: int, now_ms: int, due: Callable[[str], set[str]]) -> None:
         by_symbol: dict[str, list[Stream]] = defaultdict(list)
@@ -131,6 +135,19 @@ class Feed:
         if len(bar):
             self._bars[symbol] = int(bar.open_ms[0]), int(bar.close_ms[0]), bar
         return bar
+
+    def _prepare(self) -> None:
+        """Make one stream's trades of the candle to come, so that no minute begins with those of all."""
+        if not self._to_prepare:
+            self._to_prepare = [stream for stream in self._listeners if stream.kind in ("trade", "aggTrade")]
+            return
+        stream = self._to_prepare.pop()
+        _, last, held = self._bars.get(stream.symbol, (0, -1, EMPTY))
+        if len(held) and self._prepared.get(stream) != last:
+            self._prepared[stream] = last
+            coming = self._present.bar_at(stream.symbol, last + 1)
+            if len(coming) and coming.trades[0]:
+                self._block(stream, int(coming.open_ms[0]), 0)
 
     def _send_trades(self, streams: list[Stream], open_ms: int, first_ms: int, last_ms: int) -> None:
         for stream in streams:
