@@ -15,7 +15,7 @@ import psutil
 
 from benchmarks.figures import Figure
 from benchmarks.streaming_latency import Reader, percentiles
-from benchmarks.streaming_load import SETTLE_S, await_trades, nothing_lost
+from benchmarks.streaming_load import await_trades, nothing_lost
 from benchmarks.streaming_path import LivePath, running_path, running_servers
 from tests.faults.oracle import Oracle
 
@@ -35,7 +35,7 @@ def run() -> list[Figure]:
     with running_servers() as servers, running_path(servers, TRADES_PER_SECOND, minutes=whole) as path:
         await_trades(path)
         oracle = Oracle(path.exchange.url, path.database, path.settings.symbols)
-        time.sleep(SETTLE_S)
+        path.exchange.settle()
         latencies, series, seconds = _observe(path)
         verdict = nothing_lost(path, oracle)
     found = percentiles(latencies)

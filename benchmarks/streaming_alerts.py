@@ -31,6 +31,7 @@ from tests.serving.models import promote_model
 TRADES_PER_SECOND = 1_000
 _INTERVAL = Interval.SECOND_1
 _START_S = 90.0
+_MINUTES = 2
 _AWAIT_MS = 200
 _ANY_AGE_DAYS = "36500"
 _RULES = (
@@ -68,7 +69,7 @@ class _Watcher(threading.Thread):
 
 def measure_alerts(servers: Servers, seconds: float) -> dict[str, float]:
     """Return the percentiles of the latency, and ``count``, how many alerts they are of."""
-    with running_path(servers, TRADES_PER_SECOND, PAIR, (_INTERVAL.value,)) as path:
+    with running_path(servers, TRADES_PER_SECOND, PAIR, (_INTERVAL.value,), minutes=_MINUTES) as path:
         candles = path.database[STREAMING_DATA]
         wait_until(lambda: candles.count_documents({"kind": "kline"}) >= 2, limit=_START_S, what="candles")
         _prepare(path)

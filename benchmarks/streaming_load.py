@@ -15,7 +15,6 @@ from tests.servers import wait_until
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "20"))
 """How long each load is measured; shorter is rougher."""
-SETTLE_S = 6.0
 _GROWTH_S = 0.5
 _BEHIND_S = 2.0
 _START_S = 90.0
@@ -56,7 +55,7 @@ def measure(
     with running_path(servers, trades_per_second, symbols) as path:
         await_trades(path)
         oracle = Oracle(path.exchange.url, path.database, symbols)
-        time.sleep(SETTLE_S)
+        path.exchange.settle()
         load = _measured(path, seconds, latency=latency)
         if load.kept_up:
             nothing_lost(path, oracle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +21,14 @@ from cryptobot.storage.database import Document, connect
 from infra.local import mongod
 from tests.exchange.certificate import make_certificate
 from tests.faults import live_servers
-from tests.faults.live_market import trades_setting
+from tests.faults.live_market import Minute, coming_minute, trades_setting
 from tests.faults.live_parts import Part, supervised
 from tests.servers import free_port
 
 PAIR = ("BTCUSDT", "ETHUSDT")
-MINUTES = 2
-"""About the length of a load."""
+SETTLE_S = 6.0
+_LEAD_S = 25.0
+_LEAD_A_SYMBOL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Exchange:
     stream_url: str
     tls_stream_url: str
     certificate: Path
+    begins_at: float
+
+    def settle(self) -> None:
+        """Wait until the load is what was asked for, and has been for a moment."""
+        time.sleep(SETTLE_S + max(0.0, self.begins_at - time.time()))
 
 
 @dataclass(frozen=True)
@@ -98,16 +105,24 @@ def running_servers() -> Iterator[Servers]:
 
 @contextlib.contextmanager
 def running_exchange(
-    servers: Servers, symbols: Sequence[str], trades_per_second: float, minutes: int = MINUTES
+    servers: Servers, symbols: Sequence[str], trades_per_second: float, minutes: int = 0
 ) -> Iterator[Exchange]:
-    """Run an exchange that issues so many trades a second, of all symbols together, in the next minutes."""
+    """Run an exchange that issues so many trades a second, of all symbols together.
+
+    It does so for ``minutes`` from now on, as a mean; without them in the minute that
+    :meth:`Exchange.settle` waits for, because minutes of the market differ.
+    """
+    if minutes:
+        load = Minute(time.time(), trades_setting(symbols, trades_per_second, minutes))
+    else:
+        load = coming_minute(symbols, trades_per_second, _LEAD_S + _LEAD_A_SYMBOL_S * len(symbols))
     port, tls_port = free_port(), free_port()
     certificate, key = make_certificate(servers.folder)
     part = live_servers.exchange(
         servers.folder,
         port,
         EXCHANGE_SYMBOLS=",".join(symbols),
-        EXCHANGE_TRADES_PER_SECOND=str(trades_setting(symbols, trades_per_second, minutes)),
+        EXCHANGE_TRADES_PER_SECOND=str(load.setting),
         EXCHANGE_WEIGHT_LIMIT="1000000000",
         EXCHANGE_TLS_CERT=str(certificate),
         EXCHANGE_TLS_KEY=str(key),
@@ -120,6 +135,7 @@ def running_exchange(
             f"ws://127.0.0.1:{port}",
             f"wss://127.0.0.1:{tls_port}",
             certificate,
+            load.begins_at,
         )
 
 
@@ -130,7 +146,7 @@ def running_path(
     symbols: tuple[str, ...] = PAIR,
     intervals: tuple[str, ...] = ("1m",),
     daemons: tuple[str, ...] = ("sink", "producer"),
-    minutes: int = MINUTES,
+    minutes: int = 0,
 ) -> Iterator[LivePath]:
     """Run exchange and daemons at a load until the block ends, into a database of their own."""
     with (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,8 @@ from infra.local import kafka, mongod
 from tests.servers import free_port, running
 
 SHARED_DATA = Path(os.environ.get("CRYPTOBOT_SHARED_DATA", ROOT.parent / "shared" / "data"))
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made below it
+FAST_BYTES = 4 * 2**30
 
 
 def pytest_configure() -> None:
@@ -38,15 +42,23 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def fast_folder() -> Iterator[Path]:
+    """A folder in memory where there is room: every test makes all collections, each a sync to a disk."""
+    room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > FAST_BYTES
+    with tempfile.TemporaryDirectory(prefix="cryptobot-tests-", dir=MEMORY if room else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(fast_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real mongod, a replica set of one, for the whole session."""
-    folder = tmp_path_factory.mktemp("mongod")
-    (folder / "data").mkdir()
+    folder, data = tmp_path_factory.mktemp("mongod"), fast_folder / "mongod"
+    data.mkdir()
     port = free_port()
     # What has expired goes at once instead of once a minute: no test may live on it by chance.
     expire = ("--setParameter", "ttlMonitorSleepSecs=1")
     with running(
-        [*mongod.command(port, folder / "data", cache_gb=0.25), *expire],
+        [*mongod.command(port, data, cache_gb=0.25), *expire],
         ready=lambda: mongod.initiate(port),
         log=folder / "log",
     ):

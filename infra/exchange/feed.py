@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from functools import partial
+from math import floor
 from typing import Protocol
 
 import numpy as np
@@ -20,8 +22,8 @@ from infra.exchange.rendering import Lines
 from infra.exchange.subscription import Stream
 
 _TICK_SECONDS = 0.01
-_KLINE_SECONDS = 2.0
-_SECOND = 1.0
+_PUSHES = {"kline": 2.0, "miniTicker": 1.0, "ticker": 1.0, "1s": 1.0}
+"""What is pushed every so many seconds."""
 _SECOND_MS = 1_000
 _BLOCK = 2_048
 """Trades are rendered so many at a time."""
@@ -34,18 +36,20 @@ class Listener(Protocol):
         """Send whole frames."""
 
 
-@dataclass(slots=True)
-class _Due:
-    """A push that comes every so many seconds."""
+class _Turns:
+    """When the state of each symbol is pushed: each at its own part of the period, not all at once."""
 
-    every: float
-    at: float = 0.0
+    def __init__(self, symbols: Collection[str]) -> None:
+        self._parts = {symbol: place / len(symbols) for place, symbol in enumerate(symbols)}
 
-    def now(self, wall: float) -> bool:
-        if wall < self.at:
-            return False
-        self.at = wall + self.every
-        return True
+    def due(self, symbol: str, since: float, until: float) -> set[str]:
+        """Return the pushes whose turn came in ``(since, until]``, seconds."""
+        part = self._parts.get(symbol, 0.0)
+        return {
+            push
+            for push, every in _PUSHES.items()
+            if floor(until / every + part) > floor(since / every + part)
+        }
 
 
 class Feed:
@@ -55,8 +59,12 @@ class Feed:
         self._present = present
         self._faults = faults
         self._listeners: dict[Stream, set[Listener]] = defaultdict(set)
-        self._blocks: Recent[tuple[Stream, int, int], Lines] = Recent(16)
+        self._blocks: Recent[tuple[Stream, int, int], Lines] = Recent(
+            max(16, 3 * len(present.market.instruments))
+        )
         self._bars: dict[str, tuple[int, int, Bars]] = {}
+        self._to_prepare: list[Stream] = []
+        self._prepared: dict[Stream, int] = {}
 
     @property
     def now_ms(self) -> int:
@@ -74,22 +82,20 @@ class Feed:
             self._listeners[stream].discard(listener)
             if not self._listeners[stream]:
                 del self._listeners[stream]
+                self._prepared.pop(stream, None)
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        cursor = self.now_ms
-        klines, seconds = _Due(_KLINE_SECONDS), _Due(_SECOND)
+        turns = _Turns(self._present.market.instruments)
+        cursor, looked = self.now_ms, time.monotonic()
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             now, wall = self.now_ms, time.monotonic()
-            if self._listeners:
-                pushes = {"kline"} if klines.now(wall) else set()
-                if seconds.now(wall):
-                    pushes |= {"miniTicker", "ticker", "1s"}
-                self._advance(cursor, now, pushes)
-            cursor = now
+            self._advance(cursor, now, partial(turns.due, since=looked, until=wall))
+            cursor, looked = now, wall
+            self._prepare()
 
-    def _advance(self, since_ms: int, now_ms: int, pushes: set[str]) -> None:
+    def _advance(self, since_ms: int, now_ms: int, due: Callable[[str], set[str]]) -> None:
         by_symbol: dict[str, list[Stream]] = defaultdict(list)
         for stream in self._listeners:
             by_symbol[stream.symbol].append(stream)
@@ -101,7 +107,7 @@ class Feed:
                     self._happened(symbol, streams, since_ms, end)
                     since = now_ms
                 self._happened(symbol, streams, since, now_ms)
-            if pushes:
+            if pushes := due(symbol):
                 self._push(streams, now_ms, pushes)
 
     def _happened(self, symbol: str, streams: list[Stream], since_ms: int, now_ms: int) -> None:
@@ -129,6 +135,19 @@ class Feed:
         if len(bar):
             self._bars[symbol] = int(bar.open_ms[0]), int(bar.close_ms[0]), bar
         return bar
+
+    def _prepare(self) -> None:
+        """Make one stream's trades of the candle to come, so that no minute begins with those of all."""
+        if not self._to_prepare:
+            self._to_prepare = [stream for stream in self._listeners if stream.kind in ("trade", "aggTrade")]
+            return
+        stream = self._to_prepare.pop()
+        _, last, held = self._bars.get(stream.symbol, (0, -1, EMPTY))
+        if len(held) and self._prepared.get(stream) != last:
+            self._prepared[stream] = last
+            coming = self._present.bar_at(stream.symbol, last + 1)
+            if len(coming) and coming.trades[0]:
+                self._block(stream, int(coming.open_ms[0]), 0)
 
     def _send_trades(self, streams: list[Stream], open_ms: int, first_ms: int, last_ms: int) -> None:
         for stream in streams:

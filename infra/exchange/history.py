@@ -27,11 +27,12 @@ class History:
 
     def __init__(self, market: Market, cache_mb: float = 32.0) -> None:
         self.market = market
+        symbols = len(market.instruments)
         self._rows: Recent[tuple[str, int], Page] = Recent(
             int(cache_mb * 2**20), lambda page: len(page.rows.data) + page.rows.offsets.nbytes
         )
-        self._trades: Recent[tuple[str, int], Trades] = Recent(24)
-        self._aggregates: Recent[tuple[str, int], Aggregates] = Recent(8)
+        self._trades: Recent[tuple[str, int], Trades] = Recent(max(24, 3 * symbols))
+        self._aggregates: Recent[tuple[str, int], Aggregates] = Recent(max(8, 3 * symbols))
 
     def minutes(self, symbol: str, day: int) -> Page:
         """Return the minutes of ``day``, counted from the epoch, rendered as rows."""

@@ -57,16 +57,17 @@ class SyntheticMarket:
             )
             for symbol, profile in self._profiles.items()
         }
-        self._days: Recent[tuple[str, int], Bars] = Recent(96)
+        self._instruments = {
+            symbol: Instrument(symbol, profile.price_decimals, profile.quantity_decimals)
+            for symbol, profile in self._profiles.items()
+        }
+        self._days: Recent[tuple[str, int], Bars] = Recent(max(96, 3 * len(self._profiles)))
         self._hours: Recent[tuple[str, int], Bars] = Recent(16_384)
 
     @property
     def instruments(self) -> Mapping[str, Instrument]:
         """What is traded, by symbol."""
-        return {
-            symbol: Instrument(symbol, profile.price_decimals, profile.quantity_decimals)
-            for symbol, profile in self._profiles.items()
-        }
+        return self._instruments
 
     def first_open(self, symbol: str) -> int:
         """Return the open time, ms, of the symbol's first candle."""

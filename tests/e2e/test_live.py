@@ -87,6 +87,7 @@ def test_a_frozen_producer_is_red_and_told_once_and_all_is_green_again_by_itself
         red = ended(airflow, "failed", since=stopped - timedelta(minutes=2), limit=RED_WITHIN_S - told)
         took = (datetime.now(UTC) - stopped).total_seconds()
         print(f"\nfrozen producer: alert after {told:.0f} s, red after {took:.0f} s")
+        assert took <= RED_WITHIN_S
         states = airflow.states(red)
         assert (states["producer_beats"], states["sink_beats"]) == ("failed", "success")
         assert states["findings.daemon_is_silent"] == "failed"

@@ -193,22 +193,27 @@ class TestSignals:
         lines = [r.getMessage() for r in caplog.records if "no signal" in r.getMessage()]
         assert len([line for line in lines if pair.symbol in line]) == 1
 
-    def test_waits_for_the_other_pairs_candle_for_a_while(
-        self, settings: Settings, pair: Pair, run: Run
-    ) -> None:
+    def test_waits_for_the_other_pairs_candle(self, settings: Settings, pair: Pair, run: Run) -> None:
         pair.promote()
-        with run(wait_s=1.5) as service:
+        with run(wait_s=60) as service:
             own, beside = pair.at(0)
             publish_candles(settings, [own])
             wait_until(lambda: service.pulse().waiting == 1, limit=10, what="the candle")
             assert pair.signals() == []
             publish_candles(settings, [beside])
             pair.await_signals(1)
-            publish_candles(settings, [pair.at(1)[0]])
+
+    def test_waits_for_the_other_pairs_candle_only_for_a_while(
+        self, settings: Settings, pair: Pair, run: Run
+    ) -> None:
+        pair.promote()
+        with run(wait_s=0.5) as service:
+            own, beside = pair.at(0)
+            publish_candles(settings, [own])
             wait_until(lambda: withheld(service, "incomplete") == 1, limit=15, what="the end of waiting")
-            publish_candles(settings, [pair.at(1)[1]])
-            wait_until(lambda: service.pulse().messages == 4, limit=10, what="the other's")
-        assert len(pair.signals()) == 1
+            publish_candles(settings, [beside])
+            wait_until(lambda: service.pulse().messages == 2, limit=10, what="the other's")
+        assert pair.signals() == []
 
     def test_finds_the_other_pairs_candle_in_the_database(
         self, settings: Settings, database: Documents, pair: Pair, run: Run
