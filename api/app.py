@@ -67,7 +67,8 @@ def create(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
     add_problem_handlers(app)
-    for part in (auth, market, signals, models, backtests, drift, operations, reports):
+    # Routes are looked through in order: predictions, of which most are asked, come first.
+    for part in (models, auth, market, signals, backtests, drift, operations, reports):
         app.include_router(part.router)
     app.add_middleware(Envelope)
     describe(app)
