@@ -83,8 +83,9 @@ def register(
         as_of=as_of,
         key=settings.bundle_key,
     )
-    backtests.save(database, backtest_document(manifest, evaluation, diagnose(dataset, members)))
+    backtest = backtest_document(manifest, evaluation, diagnose(dataset, members))
     add_challenger(database, manifest.document(), bundle)
+    backtests.save(database, backtest)
     compare_with_champion(database, dataset, evaluation, manifest.version, settings.bundle_key)
     return manifest
 

@@ -22,9 +22,13 @@ AGED = 0.5
 
 
 def learned_until(database: Database[Document], symbols: Iterable[str]) -> datetime | None:
-    """Return up to when the newest models know the market, the least of ``symbols``; None without one."""
+    """Return up to when the newest model of any of ``symbols`` knows the market; None without any.
+
+    A pair that could not be trained then is tried with the next training, and is no cause of one:
+    else its lack would be a cause again after each.
+    """
     newest = [backtests.newest(database, symbol, limit=1) for symbol in symbols]
-    return min(found[0]["created_at"] for found in newest) if newest and all(newest) else None
+    return max((found[0]["created_at"] for found in newest if found), default=None)
 
 
 def reason_to_train(
@@ -46,14 +50,14 @@ def reason_to_train(
     known
         Until when there are features; None without any.
     learned
-        Until when the newest models learned.
+        Until when the newest model learned.
     every
         New candles are reason enough once they reach into the last day of so many.
     """
     if known is None:
         return False, "there are no features to train on; run the features job first"
     if learned is None:
-        return True, "a pair has no model yet"
+        return True, "no pair has a model yet"
     if made_from is None and not asked:
         return True, "it was asked for by hand"
     if made_from is not None and made_from < learned:

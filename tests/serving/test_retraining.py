@@ -21,7 +21,7 @@ DRIFT = ["v1 has drifted"]
 @pytest.mark.parametrize(
     ("made_from", "asked", "known", "learned", "every", "trains", "why"),
     [
-        (LEARNED, [], LEARNED + DAY, None, 1, True, "no model yet"),
+        (LEARNED, [], LEARNED + DAY, None, 1, True, "no pair has a model yet"),
         (LEARNED, [], LEARNED + DAY, LEARNED, 1, True, "2026-01-10 00:00 until 2026-01-11 00:00 are new"),
         (LEARNED, [], LEARNED + 6 * DAY, LEARNED, 7, False, "CRYPTOBOT_RETRAIN_AFTER_DAYS"),
         (LEARNED, [], LEARNED + 7 * DAY, LEARNED, 7, True, "are new"),
@@ -41,14 +41,15 @@ def test_a_training_has_a_cause(
     assert re.search(why, told)
 
 
-def test_models_know_what_the_least_of_the_newest_knows(database: Db) -> None:
+def test_the_newest_model_of_any_pair_tells_what_is_learned(database: Db) -> None:
     assert learned_until(database, ["BTCUSDT"]) is None
     for symbol, days in (("BTCUSDT", 0), ("BTCUSDT", 2), ("ETHUSDT", 1)):
         made = {"_id": f"{symbol}-{days}", "symbol": symbol, "created_at": LEARNED + days * DAY}
         backtests.save(database, made)
     assert learned_until(database, ["BTCUSDT"]) == LEARNED + 2 * DAY
-    assert learned_until(database, ["BTCUSDT", "ETHUSDT"]) == LEARNED + DAY
-    assert learned_until(database, ["BTCUSDT", "SOLUSDT"]) is None
+    assert learned_until(database, ["ETHUSDT", "BTCUSDT"]) == LEARNED + 2 * DAY
+    assert learned_until(database, ["ETHUSDT", "SOLUSDT"]) == LEARNED + DAY, "one cannot be trained"
+    assert learned_until(database, ["SOLUSDT"]) is None
 
 
 def test_a_champion_ages_by_the_candles_since_its_training(database: Db) -> None:
