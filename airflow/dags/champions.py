@@ -52,13 +52,13 @@ def promote_when_approved(symbol: str) -> None:
         """Hold the newest challenger against the champion; go on to ask, or announce that it is settled."""
         from cryptobot.decisions.operational import approval_awaited
         from cryptobot.serving.approval import approval_request
-        from cryptobot.serving.promotion import newest_challenge, promote_challengers
+        from cryptobot.serving.promotion import newest_challenge, settle_unasked
 
         with product_database() as database:
             found = newest_challenge(database, symbol, _max_age())
             if found is None or not found.decision.promote or found.champion is None:
-                settled = promote_challengers(database, [symbol], _max_age())
-                ti.xcom_push(key=_REQUEST, value={"settled": settled[symbol]})
+                settled = settle_unasked(database, symbol, found)
+                ti.xcom_push(key=_REQUEST, value={"settled": settled})
                 return f"{symbol}.announce"
             version = found.challenger["_id"]
             approval_awaited(database, symbol, version, datetime.now(UTC) + _PATIENCE)

@@ -72,6 +72,8 @@ def decide_promotion(
     known = known or challenger["window"]["end"]
     if challenger["state"] == "quarantined":
         return Decision(False, f"it is quarantined: {challenger['quarantine_reason']}")
+    if (returned := challenger.get("rolled_back_at")) is not None:
+        return Decision(False, f"it was rolled back on {returned:%Y-%m-%d %H:%M}; promote it by hand")
     if champion is None:
         return Decision(True, f"first model of {challenger['symbol']}")
     if (until := _expired(challenger, known, max_age)) is not None:
@@ -166,14 +168,17 @@ def promote_challengers(
     dict
         For each symbol ``promoted``, ``version`` (of the challenger; ``None`` without one) and ``reason``.
     """
-    settled: dict[str, Document] = {}
-    for symbol in symbols:
-        found = newest_challenge(database, symbol, max_age)
-        if found is None:
-            settled[symbol] = {"promoted": False, "version": None, "reason": f"{symbol} has no new model"}
-        else:
-            settled[symbol] = _settle(database, found, None)
-    return settled
+    return {
+        symbol: settle_unasked(database, symbol, newest_challenge(database, symbol, max_age))
+        for symbol in symbols
+    }
+
+
+def settle_unasked(database: Database[Document], symbol: str, found: Challenge | None) -> Document:
+    """Act on what was decided of ``found``, without a person's word, and record it."""
+    if found is None:
+        return {"promoted": False, "version": None, "reason": f"{symbol} has no new model"}
+    return _settle(database, found, None)
 
 
 def settle_answered(

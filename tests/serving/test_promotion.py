@@ -55,6 +55,7 @@ def beside(gain: float, base: float = 1.0, champion: str = "v1", error: float = 
         (entry(0.02, fit=True), entry(0.03, fit=True), True),
         (entry(0.05, state="quarantined", quarantine_reason="hash"), entry(0.01), True),
         (entry(-0.02), entry(-0.01), False),
+        (entry(0.01), entry(0.02, rolled_back_at=TRAINED), False),
         (entry(0.01), entry(0.02, metrics={**metrics(0.02), "calibration_error": 0.06}), False),
         (
             entry(0.01),
@@ -79,6 +80,7 @@ def beside(gain: float, base: float = 1.0, champion: str = "v1", error: float = 
         "better of two that are fit",
         "quarantined champion",
         "better, but worse than the base rates",
+        "better, but rolled back",
         "not calibrated",
         "off by no more than chance",
     ],
