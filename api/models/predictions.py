@@ -41,6 +41,10 @@ ROWS_AT_ONCE = 20
 """So many are scored in about a millisecond: less than a thread's turn costs."""
 
 
+_Place = tuple[str, str, str | None]
+"""What a model's row is computed from: symbol, interval, and the symbol beside it."""
+
+
 @dataclass(slots=True)
 class _Known:
     """The last candle of a symbol, and the answers that were given for it by version and profile."""
@@ -58,8 +62,8 @@ class Predictions:
     def __init__(self, store: ChampionStore, database: Database[dict[str, Any]]) -> None:
         self._store = store
         self._database = database
-        self._known: dict[str, _Known] = {}
-        self._looks: dict[str, asyncio.Task[_Known]] = {}
+        self._known: dict[_Place, _Known] = {}
+        self._looks: dict[_Place, asyncio.Task[_Known]] = {}
 
     def champion(self, symbol: str) -> Champion:
         """Return what serves ``symbol``; raises ``Unavailable`` while nothing does."""
@@ -106,13 +110,14 @@ class Predictions:
 
     async def _newest(self, symbol: str, manifest: Manifest) -> _Known:
         """Return the last candle: looked for anew, or the one that is known while MongoDB is away."""
-        known = self._known.get(symbol)
+        place = (symbol, manifest.interval, manifest.other_symbol)
+        known = self._known.get(place)
         age = math.inf if known is None else time.monotonic() - known.checked_at
         if known is not None and age <= FRESH_SECONDS:
             return known
-        look = self._looks.get(symbol)
+        look = self._looks.get(place)
         if look is None or look.done():
-            look = self._looks[symbol] = asyncio.create_task(self._look(symbol, manifest, known))
+            look = self._looks[place] = asyncio.create_task(self._look(place, manifest, known))
         if known is None or age > _seconds(manifest):
             return await asyncio.shield(look)
         if not known.away:
@@ -122,15 +127,17 @@ class Predictions:
             return known
         return look.result()
 
-    async def _look(self, symbol: str, manifest: Manifest, known: _Known | None) -> _Known:
+    async def _look(self, place: _Place, manifest: Manifest, known: _Known | None) -> _Known:
         """Look for a newer candle, once for all requests that ask meanwhile."""
         try:
-            found = self._known[symbol] = await asyncio.to_thread(self._read, manifest, known)
+            found = self._known[place] = await asyncio.to_thread(self._read, manifest, known)
         except NoCompleteCandleError as error:
             raise Unavailable(str(error)) from error
         except PyMongoError as error:
             if known is None or time.monotonic() - known.checked_at > _seconds(manifest):
-                raise Unavailable(f"the last candle of {symbol} is not known: no database answers") from error
+                raise Unavailable(
+                    f"the last candle of {place[0]} is not known: no database answers"
+                ) from error
             if not known.away:
                 log.warning("no newer candle can be looked for, the one that is known is scored: %s", error)
             known.away = True
