@@ -149,7 +149,7 @@ def _judge_following(expectation: Expectation, facts: Facts, now: datetime) -> J
     newest = _newest(facts, expectation.asset)
     needed = facts.signal_interval if expectation.signal_interval else None
     above = _newest(facts, str(expectation.follows), needed)
-    slack = facts.retrained_every - timedelta(days=1) if expectation.signal_interval else timedelta(0)
+    slack = _training_pause(facts) if expectation.signal_interval else timedelta(0)
     if above is None or (newest is not None and newest >= above - slack):
         state: State = "fresh" if newest else "never"
         why = f"as new as {expectation.follows}" if above else f"{expectation.follows} was never made"
@@ -160,6 +160,15 @@ def _judge_following(expectation: Expectation, facts: Facts, now: datetime) -> J
     if newest is None:
         return Judgement(expectation, "never", None, overdue, why.replace("not made again", "never made"))
     return Judgement(expectation, "stale" if overdue else "fresh", newest, overdue, why)
+
+
+def _training_pause(facts: Facts) -> timedelta:
+    """Return by how much models may be older than features: up to the last of the days between trainings.
+
+    Half of that last day is allowed for: features come at no fixed hour.
+    """
+    day = timedelta(days=1)
+    return facts.retrained_every - day / 2 if facts.retrained_every > day else timedelta(0)
 
 
 def _judge_candles(

@@ -111,6 +111,8 @@ class TestFollowing:
         assert judged(MODELS, weekly(facts(features=daily, models=six_days))).state == "fresh"
         assert judged(MODELS, weekly(facts(features=daily, models=seven_days))).state == "stale"
         assert judged(MODELS, facts(features=daily, models=24 * HOUR)).state == "stale"
+        soon = 6 * 24 * HOUR + 4 * HOUR + 6 * MINUTE  # six days and six minutes before the newest features
+        assert judged(MODELS, weekly(facts(features=daily, models=soon))).state == "fresh"
 
 
 class TestWatch:
