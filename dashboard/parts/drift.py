@@ -22,6 +22,7 @@ _SERIES = [
     {"name": _USUAL, "color": "var(--up)"},
     {"name": _DRIFTED, "color": "var(--down)"},
 ]
+_BEYOND = html.Span("✕ ", title="beyond its limit", role="img", **aria(label="beyond its limit"))
 _MARKS = {"buy": "▲ buy", "sell": "▼ sell", "hold": "▬ hold"}
 
 
@@ -152,16 +153,19 @@ def predictions_and_hits(days: Sequence[Document]) -> list[Any]:
 
 
 def _table(head: Sequence[str], lines: Sequence[tuple[Any, ...]], empty: str) -> Any:
-    """Return a small table; the last of each line tells whether it is beyond its limit."""
+    """Return a small table; the last of each line tells whether it is beyond its limit, which is marked."""
     if not lines:
         return html.P(empty, className="muted")
     return html.Table(
         [
-            html.Thead(html.Tr([html.Th(name) for name in head])),
+            html.Thead(html.Tr([html.Th(name, scope="col") for name in head])),
             html.Tbody(
                 [
-                    html.Tr([html.Td(cell) for cell in cells], className="down" if beyond else None)
-                    for *cells, beyond in lines
+                    html.Tr(
+                        [html.Td([_BEYOND, cell] if beyond else cell), *map(html.Td, cells)],
+                        className="down" if beyond else None,
+                    )
+                    for cell, *cells, beyond in lines
                 ]
             ),
         ],
