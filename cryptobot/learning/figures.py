@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from cryptobot.settings import ROOT, settings
 from cryptobot.storage import backtests
@@ -152,11 +152,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     config = settings()
     symbols = arguments.symbols.split(",") if arguments.symbols else config.symbols
+    database = connect(config)
     try:
-        paths, missing = draw_newest(connect(config), symbols, arguments.folder)
+        paths, missing = draw_newest(database, symbols, arguments.folder)
     except PyMongoError as error:
-        print(f"figures failed: MongoDB does not answer ({error}); is the product up?", file=sys.stderr)
+        away = isinstance(error, ConnectionFailure)
+        told = "does not answer, is the product up?" if away else "refuses, see CRYPTOBOT_MONGO_URI:"
+        print(f"figures failed: MongoDB {told} ({error})", file=sys.stderr)
         return 1
+    finally:
+        database.client.close()
     for path in paths:
         print(path)
     if missing:
