@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 import time
+import traceback
 from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
@@ -33,8 +34,7 @@ def answer(dag_id: str, answers: dict[str, tuple[str, str]], asked: dict[str, st
         waiting = [each for each in found if not each["response_received"]]
         return [each for each in waiting if each["task_instance"]["state"] == "awaiting_input"]
 
-    while len(asked) < len(answers):
-        time.sleep(_PAUSE_SECONDS)
+    def reply() -> None:
         for question in open_questions():
             run_id, task_id = (question["task_instance"][name] for name in ("dag_run_id", "task_id"))
             chosen, note = answers[task_id]
@@ -42,6 +42,13 @@ def answer(dag_id: str, answers: dict[str, tuple[str, str]], asked: dict[str, st
             where = f"{runs}/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
             client.patch(where, json=body).raise_for_status()
             asked[task_id] = f"{question['subject']}\n{question['body']}"
+
+    while len(asked) < len(answers):
+        time.sleep(_PAUSE_SECONDS)
+        try:
+            reply()
+        except Exception:  # SQLite may be locked by the run itself; what was not answered is asked again
+            traceback.print_exc()
 
 
 def consequences() -> dict[str, Any]:

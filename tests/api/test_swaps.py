@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +30,13 @@ from tests.serving.bad_bundles import BAD
 from tests.serving.bundles import forest
 from tests.serving.models import add_model
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 Db = Database[dict[str, Any]]
 
 SWAPS, EACH_BAD = 200, 10
+LONGEST_S = 10
+"""No request may wait so long, whatever else the machine does; clients give up after twenty."""
 KILLS = 2
 
 
@@ -173,14 +174,12 @@ def test_requests_are_answered_while_mongodb_is_silent_and_while_it_is_gone(
                     wait_until(lambda: version in oracle.answered, limit=60, what="a swap after the outage")
         assert load.faults == []
         assert load.broken == 0
-        assert max(load.latencies_s) < 2
+        assert max(load.latencies_s) < LONGEST_S
     database.client.close()
 
 
 def _answered_for(load: Load, seconds: float) -> None:
-    """Wait for ``seconds``, in each of which answers must come."""
+    """Wait for ``seconds``, throughout which answers must come."""
     over = time.monotonic() + seconds
     while time.monotonic() < over:
-        seen = load.answered
-        threading.Event().wait(1)
-        assert load.answered > seen, "a second without an answer"
+        wait_until(lambda seen=load.answered: load.answered > seen, limit=2, what="an answer")

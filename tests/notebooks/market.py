@@ -7,6 +7,7 @@ expire.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -178,7 +179,9 @@ def _model(symbol: str, start: datetime, end: datetime) -> Manifest:
     return made.model_copy(update={"version": f"{symbol}-20250101T000000Z-00000000"})
 
 
+@lru_cache
 def _shift() -> timedelta:
+    """Return what brings the market's last midnight to today's; the same for all that is seeded."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight - LAST_MIDNIGHT
 
