@@ -150,7 +150,9 @@ def model_refused(database: Database[Document], symbol: str, version: str, reaso
         severity="critical",
         symbol=symbol,
         title=f"A model of {symbol} was refused",
-        message=f"{version} is quarantined, the model before it serves on: {reason[:_CAUSE_LIMIT]}",
+        message=f"{version} is quarantined and not served: {reason[:_CAUSE_LIMIT]}. "
+        f"A sound model before it serves in its place; where there is none, {symbol} has no predictions. "
+        "See Refused models in docs/OPERATIONS.md; as a rule, run the DAG models to train another",
         at=now,
         details={"version": version},
     )

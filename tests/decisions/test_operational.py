@@ -13,6 +13,7 @@ from cryptobot.decisions import operational
 from cryptobot.decisions.operational import (
     approval_answered,
     approval_awaited,
+    model_refused,
     pipeline_failure,
     quality_failed,
     quality_passed,
@@ -109,6 +110,17 @@ def test_an_approval_is_awaited_by_one_alert_a_pair_until_it_is_answered(databas
     assert "until 2026-01-02 03:04 UTC" in waiting["v2"]["message"]
     assert [approval_answered(database, version) for version in ("v1", "v2", "v2")] == [0, 1, 0]
     assert awaited("v2")
+
+
+def test_a_refused_model_is_told_once_with_what_to_do(database: Db) -> None:
+    assert model_refused(database, "BTCUSDT", "v1", "the signature does not hold") is True
+    assert model_refused(database, "BTCUSDT", "v1", "found by another worker") is False
+    (alert,) = database[ALERTS].find()
+    assert alert["message"] == (
+        "v1 is quarantined and not served: the signature does not hold. A sound model before it serves in "
+        "its place; where there is none, BTCUSDT has no predictions. See Refused models in "
+        "docs/OPERATIONS.md; as a rule, run the DAG models to train another"
+    )
 
 
 def test_a_rule_that_is_switched_off_raises_nothing(database: Db, monkeypatch: pytest.MonkeyPatch) -> None:
