@@ -7,12 +7,10 @@ take all memory, or end the process. So it is tried first where that hurts nobod
 from __future__ import annotations
 
 import io
-import select
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +41,9 @@ class Trial:
         self._cpu_seconds = cpu_seconds
         self._wait_seconds = wait_seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
         self._turn = threading.Lock()
+        self._start = threading.Lock()
 
     def run(self, models: list[bytes], rows: npt.NDArray[np.float32]) -> None:
         """Load each of ``models`` and score ``rows`` with it.
@@ -53,7 +53,7 @@ class Trial:
         BundleUnloadableError
             One of them cannot be loaded and run within the limits.
         TrialUnfinishedError
-            The trial did not come to an end; nothing is known.
+            The trial did not come to an end, or there is none any more; nothing is known.
         """
         arrays: dict[str, Any] = {f"model{i}": np.frombuffer(m, np.uint8) for i, m in enumerate(models)}
         sent = io.BytesIO()
@@ -68,33 +68,41 @@ class Trial:
             raise BundleUnloadableError(f"the model cannot be loaded: {answer}")
 
     def close(self) -> None:
-        """End the process, and with it a trial that is under way."""
-        process, self._process = self._process, None
+        """End the process, and with it a trial that is under way; none is begun after it."""
+        with self._start:
+            self._closed = True
+            process, self._process = self._process, None
         if process is not None:
             process.kill()
             process.wait()
 
     def _ready(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-P", str(_PROGRAM), str(self._cpu_seconds), str(MEMORY_BYTES)]
-            self._process = subprocess.Popen(  # noqa: S603 - a program of our own, the numbers are settings
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
-        return self._process
+        with self._start:
+            if self._closed:
+                raise TrialUnfinishedError("no bundle is tried any more: this process is stopping")
+            if self._process is None or self._process.poll() is not None:
+                command = [sys.executable, "-P", str(_PROGRAM), str(self._cpu_seconds), str(MEMORY_BYTES)]
+                self._process = subprocess.Popen(  # noqa: S603 - our own program, the numbers are settings
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                )
+            return self._process
 
     def _ask(self, process: subprocess.Popen[bytes], sent: bytes) -> str | None:
         """Return what the process found wrong, empty where nothing is, or ``None`` where it has ended."""
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101
-        deadline = time.monotonic() + self._wait_seconds
+        # A process that neither reads nor answers is killed, which ends the write and the read alike.
+        limit = threading.Timer(self._wait_seconds, process.kill)
+        limit.daemon = True
+        limit.start()
         try:
             process.stdin.write(len(sent).to_bytes(8, "big") + sent)
             process.stdin.flush()
+            line = process.stdout.readline()
         except BrokenPipeError:
             return None
-        if not select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            return None
-        line = process.stdout.readline()
+        finally:
+            limit.cancel()
         return line.decode(errors="replace").strip() if line.endswith(b"\n") else None
 
     def _fault(self, process: subprocess.Popen[bytes]) -> Exception:

@@ -74,3 +74,21 @@ def test_nothing_is_left_when_it_is_closed(trial: Trial) -> None:
     ended = process(trial)
     trial.close()
     assert not ended.is_running()
+
+
+def test_a_process_that_takes_nothing_is_ended_and_says_nothing_of_the_model() -> None:
+    trial = Trial(cpu_seconds=1, wait_seconds=0.5)
+    trial.run([graph(1)], ROWS)
+    stopped = process(trial)
+    stopped.suspend()
+    with pytest.raises(TrialUnfinishedError, match="before its time"):
+        trial.run([b"more than a pipe holds" * 10_000], ROWS)
+    assert not stopped.is_running()
+    trial.close()
+
+
+def test_none_is_begun_once_it_was_closed(trial: Trial) -> None:
+    trial.close()
+    with pytest.raises(TrialUnfinishedError, match="stopping"):
+        trial.run([forest_onnx()], ROWS)
+    assert trial._process is None
