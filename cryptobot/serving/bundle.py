@@ -77,11 +77,11 @@ class Bundle:
 
     def check_golden_rows(self) -> None:
         """Score the manifest's known rows; raise :class:`BundleCorruptError` where one differs."""
-        rows = np.array([row.features for row in self.manifest.golden_rows], dtype=np.float32)
-        expected = np.array([row.probabilities for row in self.manifest.golden_rows])
+        rows = golden_features(self.manifest)
         try:
+            expected = np.array([row.probabilities for row in self.manifest.golden_rows])
             difference = float(np.abs(self.predict(rows) - expected).max())
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # TypeError: what the model gives is no array of numbers
             raise BundleCorruptError(
                 f"{self.manifest.version}: golden rows cannot be scored: {error}"
             ) from error
@@ -140,6 +140,14 @@ def verify_bundle(data: bytes, key: SecretStr) -> tuple[Manifest, bytes]:
     return _unpack(payload)
 
 
+def golden_features(manifest: Manifest) -> npt.NDArray[np.float32]:
+    """Return the features of the known rows; raise :class:`BundleCorruptError` where they are no table."""
+    try:
+        return np.array([row.features for row in manifest.golden_rows], dtype=np.float32)
+    except ValueError as error:
+        raise BundleCorruptError(f"{manifest.version}: golden rows cannot be scored: {error}") from error
+
+
 def content_sha256(manifest: Manifest) -> str:
     """Return the hash of what the manifest tells and the models are, times and name apart."""
     content = manifest.model_dump(mode="json", exclude={"version", "sha256", "created_at"})
@@ -195,7 +203,7 @@ def _session(model: bytes, width: int) -> onnxruntime.InferenceSession:
         outputs = {output.name for output in session.get_outputs()}
     except Exception as error:  # onnxruntime raises classes of its own extension for each status
         raise BundleCorruptError(f"the model cannot be loaded: {error}") from error
-    if shape[-1] != width or "probabilities" not in outputs:
+    if not shape or shape[-1] != width or "probabilities" not in outputs:
         raise BundleCorruptError(f"the model reads {shape} and gives {sorted(outputs)}")
     return session
 

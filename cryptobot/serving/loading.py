@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pymongo
 from pymongo.database import Database
 
 from cryptobot.serving import registry
-from cryptobot.serving.bundle import MAX_BYTES, Bundle, BundleError, verify_bundle
+from cryptobot.serving.bundle import (
+    MAX_BYTES,
+    Bundle,
+    BundleCorruptError,
+    BundleError,
+    golden_features,
+    verify_bundle,
+)
 from cryptobot.serving.trial import Trial
 from cryptobot.settings import Settings
 from cryptobot.storage.database import Document
 
 READ_SECONDS = 30.0
 _WARM_UP_ROUNDS = 20
+
+
+class BundleQuarantinedError(BundleError):
+    """A bundle that was found bad before; the message is the reason that was given then."""
 
 
 class BundleLoader:
@@ -37,32 +47,45 @@ class BundleLoader:
             MongoDB does not answer.
         """
         with pymongo.timeout(READ_SECONDS):
-            _require_not_quarantined(self._database, version)
-            data = registry.load_bundle(self._database, version, MAX_BYTES)
+            data = read_bundle(self._database, version)
         manifest, model = verify_bundle(data, self._key)
         if (manifest.symbol, manifest.version) != (symbol, version):
             raise BundleError(
                 f"the registry's {version} for {symbol} holds {manifest.version} for {manifest.symbol}"
             )
-        self._trial.run([model], np.array([row.features for row in manifest.golden_rows], dtype=np.float32))
+        self._trial.run([model], golden_features(manifest))
         bundle = Bundle(manifest, model)
         bundle.check_golden_rows()
         _warm_up(bundle)
         return bundle
 
     def close(self) -> None:
-        """End what was started; a trial under way ends with it."""
+        """End what was started, for good; a trial under way ends with it."""
         self._trial.close()
 
 
-def _require_not_quarantined(database: Database[Document], version: str) -> None:
-    """Raise where another worker has found the bundle bad: it need not be found twice."""
+def read_bundle(database: Database[Document], version: str) -> bytes:
+    """Return the bytes of a bundle that nobody has found bad and that is no larger than a bundle may be.
+
+    Raises
+    ------
+    BundleQuarantinedError
+        It is quarantined: it need not be found bad twice.
+    RegistryError
+        There is no such bundle, or it is too large.
+    """
     if reason := registry.model(database, version).get("quarantine_reason"):
-        raise BundleError(str(reason))
+        raise BundleQuarantinedError(str(reason))
+    return registry.load_bundle(database, version, MAX_BYTES)
 
 
 def _warm_up(bundle: Bundle) -> None:
     """Score until the runtime has allocated what it keeps, so that no request pays for it."""
-    row = np.array([bundle.manifest.golden_rows[0].features], dtype=np.float32)
-    for _ in range(_WARM_UP_ROUNDS):
-        bundle.predict(row)
+    row = golden_features(bundle.manifest)[:1]
+    try:
+        for _ in range(_WARM_UP_ROUNDS):
+            bundle.predict(row)
+    except (ValueError, TypeError) as error:
+        raise BundleCorruptError(
+            f"{bundle.manifest.version}: one row alone cannot be scored: {error}"
+        ) from error

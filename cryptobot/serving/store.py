@@ -7,12 +7,13 @@ be served is quarantined and the one before serves on; so it does while MongoDB 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -145,23 +146,32 @@ class ChampionStore:
                     next_poll = time.monotonic() + POLL_SECONDS
 
     def synchronize(self) -> None:
-        """Bring every symbol to its pointer; what cannot be served is quarantined."""
+        """Bring every symbol to its pointer; what cannot be served is quarantined.
+
+        One symbol's failure, whatever it is, does not keep the next from being brought to its own;
+        only where MongoDB does not answer is there nothing to go on with. Ends early on :meth:`close`.
+        """
         self._tell_refusals()
         for symbol in self._settings.symbols:
-            pointer = registry.champion(self._database, symbol)
-            if pointer is None:
-                continue
-            serving = self._champions.get(symbol)
-            if serving and serving.version == pointer["version"]:
-                continue
-            loaded = self._load(symbol, pointer["version"])
-            if not loaded and serving is None and pointer["previous"]:
-                # A worker that starts beside a bad champion serves the last good one.
-                self._load(symbol, pointer["previous"])
-        self._looked.set()
+            with _contained("champion not followed, trying again", symbol):
+                self._bring(symbol)
+        if not self._ending.is_set():
+            self._looked.set()
+
+    def _bring(self, symbol: str) -> None:
+        pointer = registry.champion(self._database, symbol)
+        serving = self._champions.get(symbol)
+        if pointer is None or (serving and serving.version == pointer["version"]):
+            return
+        with _contained("bundle not loaded, trying again", symbol):
+            if self._load(symbol, pointer["version"]):
+                return
+        if serving is None and pointer["previous"]:
+            # A worker that starts beside a bad champion serves the last good one.
+            self._load(symbol, pointer["previous"])
 
     def _load(self, symbol: str, version: str) -> bool:
-        if version in self._refused:
+        if version in self._refused or self._ending.is_set():
             return False
         began = time.monotonic()
         try:
@@ -189,9 +199,10 @@ class ChampionStore:
     def _tell_refusals(self) -> None:
         """Quarantine what was refused, and tell of it; what MongoDB does not take now, it takes later."""
         for version, (symbol, reason) in list(self._untold.items()):
-            registry.quarantine(self._database, version, reason)
-            self._on_refusal(self._database, symbol, version, reason)
-            del self._untold[version]
+            with _contained("refusal not told, trying again", symbol):
+                registry.quarantine(self._database, version, reason)
+                self._on_refusal(self._database, symbol, version, reason)
+                del self._untold[version]
 
     def _report(self, service: str) -> None:
         """Report at once after a swap, and every five seconds; MongoDB's absence ends neither."""
@@ -209,3 +220,14 @@ class ChampionStore:
             withdraw_health(self._database, service, self._instance)
         except PyMongoError as error:
             log.warning("health record stays behind: %s", error)
+
+
+@contextlib.contextmanager
+def _contained(what: str, symbol: str) -> Iterator[None]:
+    """Log what nobody has foreseen and go on; MongoDB's absence is for who follows."""
+    try:
+        yield
+    except PyMongoError:
+        raise
+    except Exception:
+        log.exception(what, extra={"symbol": symbol})

@@ -21,6 +21,7 @@ from tests.serving.models import add_model
 
 Db = Database[dict[str, Any]]
 
+WIDTH = len(FEATURE_SET.names)
 ENDLESS, GREEDY = 2**60, 0
 
 
@@ -54,11 +55,26 @@ def graph(times: int, floats: int = 1) -> bytes:
         helper.make_node("Add", ["all", "rounds"], ["some"]),
         helper.make_node("Add", ["some", "sum"], ["probabilities"]),
     ]
-    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(FEATURE_SET.names)])
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, WIDTH])
     out = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None)
     made = helper.make_graph(nodes, "slow", [features], [out], [*constant.values(), held])
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     return bytes(model.SerializeToString())
+
+
+@lru_cache
+def giving_maps() -> bytes:
+    """Return a model whose probabilities are a sequence of maps, as classifiers are exported by default."""
+    node = helper.make_node(
+        "ZipMap", ["features"], ["probabilities"], domain="ai.onnx.ml", classlabels_int64s=range(WIDTH)
+    )
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, WIDTH])
+    number = helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, number))
+    out = helper.make_value_info("probabilities", maps)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    made = helper.make_graph([node], "maps", [features], [out])
+    return bytes(helper.make_model(made, opset_imports=opsets, ir_version=9).SerializeToString())
 
 
 def add_signed(
@@ -112,6 +128,22 @@ def _wrong_answers(database: Db, number: int) -> str:
     return add_signed(database, number, golden_rows=tuple(wrong))
 
 
+def _ragged_rows(database: Db, number: int) -> str:
+    first, *others = golden_rows()
+    short = first.model_copy(update={"features": first.features[:-1]})
+    return add_signed(database, number, golden_rows=(short, *others))
+
+
+def _ragged_answers(database: Db, number: int) -> str:
+    first, *others = golden_rows()
+    short = first.model_copy(update={"probabilities": first.probabilities[:-1]})
+    return add_signed(database, number, golden_rows=(short, *others))
+
+
+def _maps(database: Db, number: int) -> str:
+    return add_signed(database, number, giving_maps())
+
+
 def _of_another_pair(database: Db, number: int) -> str:
     version = add_signed(database, number, symbol="ETHUSDT", other_symbol="BTCUSDT")
     database.models.update_one({"_id": version}, {"$set": {"symbol": "BTCUSDT"}})
@@ -135,6 +167,9 @@ BAD: dict[str, tuple[Callable[[Db, int], str], str]] = {
     "other schema": (_other_schema, "train again"),
     "no model": (_no_model, "cannot be loaded"),
     "wrong answers": (_wrong_answers, "golden rows differ"),
+    "ragged rows": (_ragged_rows, "golden rows cannot be scored"),
+    "ragged answers": (_ragged_answers, "golden rows cannot be scored"),
+    "maps": (_maps, "golden rows cannot be scored"),
     "of another pair": (_of_another_pair, "holds"),
     "slow": (_slow, "processor time"),
     "greedy": (_greedy, "memory|alloc"),

@@ -23,6 +23,7 @@ from cryptobot.serving.bundle import (
     write_bundle,
 )
 from cryptobot.serving.manifest import FeatureSchema, GoldenRow
+from tests.serving.bad_bundles import giving_maps
 from tests.serving.bundles import KEY, forest, forest_onnx, manifest
 
 WIDTH = len(FEATURE_SET.names)
@@ -140,6 +141,21 @@ def test_golden_rows_that_differ_are_found() -> None:
     wrong = GoldenRow(features=(0.5,) * WIDTH, probabilities=(1.0, 0.0, 0.0))
     _, data = write_bundle(manifest(golden_rows=(wrong,)), {"random_forest": forest_onnx()}, KEY)
     with pytest.raises(BundleCorruptError, match="golden rows differ"):
+        open_bundle(data, KEY).check_golden_rows()
+
+
+@pytest.mark.parametrize("part", ["features", "probabilities"])
+def test_golden_rows_of_different_lengths_are_corrupt(part: str) -> None:
+    first, *others = manifest().golden_rows
+    short = first.model_copy(update={part: getattr(first, part)[:-1]})
+    _, data = write_bundle(manifest(golden_rows=(short, *others)), {"random_forest": forest_onnx()}, KEY)
+    with pytest.raises(BundleCorruptError, match="golden rows cannot be scored"):
+        open_bundle(data, KEY).check_golden_rows()
+
+
+def test_a_model_that_gives_maps_is_corrupt() -> None:
+    _, data = write_bundle(manifest(), {"random_forest": giving_maps()}, KEY)
+    with pytest.raises(BundleCorruptError, match="golden rows cannot be scored"):
         open_bundle(data, KEY).check_golden_rows()
 
 

@@ -10,6 +10,8 @@ from pymongo.errors import AutoReconnect
 
 from cryptobot.decisions.operational import model_refused
 from cryptobot.serving import registry
+from cryptobot.serving.bundle import Bundle
+from cryptobot.serving.loading import BundleLoader
 from cryptobot.serving.store import ChampionStore
 from cryptobot.serving.trial import Trial, TrialUnfinishedError
 from cryptobot.settings import Settings
@@ -149,6 +151,62 @@ def test_a_trial_that_was_ended_from_without_says_nothing_of_the_bundle(
     assert registry.model(database, version)["state"] == "champion"
     store.synchronize()
     assert serving(store) == version
+
+
+def test_what_nobody_has_foreseen_of_one_bundle_keeps_no_other_from_serving(
+    store: ChampionStore, database: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = promote_model(database, 0)
+    strange = promote_model(database, 1)
+    other = promote_model(database, 0, "ETHUSDT")
+    load = BundleLoader.load
+
+    def fail(loader: BundleLoader, symbol: str, version: str) -> Bundle:
+        if version == strange:
+            raise ZeroDivisionError
+        return load(loader, symbol, version)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(BundleLoader, "load", fail)
+        store.synchronize()
+    assert store.versions() == {"BTCUSDT": before, "ETHUSDT": other}
+    assert store.await_first_look(0)
+    assert registry.model(database, strange)["state"] == "champion"
+    store.synchronize()
+    assert store.versions() == {"BTCUSDT": strange, "ETHUSDT": other}
+
+
+def test_a_refusal_that_cannot_be_told_keeps_no_symbol_from_serving(
+    store: ChampionStore, database: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = promote_model(database, 0, tamper=True)
+    other = promote_model(database, 0, "ETHUSDT")
+    with monkeypatch.context() as failing:
+        failing.setattr(store, "_on_refusal", lambda *_: 1 / 0)
+        store.synchronize()
+        store.synchronize()
+    assert store.versions() == {"ETHUSDT": other}
+    store.synchronize()
+    assert database.alerts.distinct("_id") == [f"model_refused|{bad}"]
+
+
+def test_nothing_is_loaded_once_it_was_closed(
+    store: ChampionStore, database: Db, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        promote_model(database, 0, symbol)
+        promote_model(database, 1, symbol)
+
+    def close(trial: Trial, *_: Any) -> None:
+        tried.append(trial)
+        store.close()
+        raise TrialUnfinishedError("killed")
+
+    monkeypatch.setattr(Trial, "run", close)
+    store.synchronize()
+    assert len(tried) == 1, "neither the champion before nor the next symbol's"
+    assert not store.await_first_look(0)
 
 
 def test_a_worker_that_starts_beside_a_bad_champion_serves_its_predecessor(
