@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -12,23 +13,32 @@ from cryptobot.decisions.decision import Decision, decide
 from cryptobot.market.instant import to_ms
 from cryptobot.serving import registry
 from cryptobot.serving.bundle import Bundle, open_bundle
+from cryptobot.serving.loading import BundleQuarantinedError, read_bundle
 from cryptobot.serving.manifest import Manifest
 from cryptobot.settings import Settings
 from cryptobot.storage.database import Document
 from cryptobot.storage.signals import add_signals, last_feature_rows, live_open_times
+
+log = logging.getLogger(__name__)
 
 CANDLES = 500
 """As many as a chart shows."""
 
 
 def champion_bundles(database: Database[Document], settings: Settings) -> list[Bundle]:
-    """Return the verified bundles of the champions of the configured symbols."""
-    pointers = [registry.champion(database, symbol) for symbol in settings.symbols]
-    return [
-        open_bundle(registry.load_bundle(database, pointer["version"]), settings.bundle_key)
-        for pointer in pointers
-        if pointer is not None
-    ]
+    """Return the verified bundles of the configured symbols' champions that are not quarantined."""
+    bundles = []
+    for symbol in settings.symbols:
+        pointer = registry.champion(database, symbol)
+        if pointer is None:
+            continue
+        try:
+            data = read_bundle(database, pointer["version"])
+        except BundleQuarantinedError as error:
+            log.warning("the champion %s is quarantined, not scored: %s", pointer["version"], error)
+            continue
+        bundles.append(open_bundle(data, settings.bundle_key))
+    return bundles
 
 
 def score_latest(

@@ -21,6 +21,7 @@ from cryptobot.learning.evaluation import Evaluation
 from cryptobot.learning.scores import brier, log_loss
 from cryptobot.serving import registry
 from cryptobot.serving.bundle import Bundle, BundleError, open_bundle
+from cryptobot.serving.loading import read_bundle
 from cryptobot.storage.database import Document
 
 log = logging.getLogger(__name__)
@@ -38,16 +39,16 @@ def compare_with_champion(
 ) -> Document | None:
     """Score the symbol's champion beside the challenger ``version``; keep and return the outcome.
 
-    ``None``, and nothing kept, where there is no other champion, it cannot be loaded, or too few
-    candles are new to it. Whoever promotes falls back on each model's own figures then.
+    ``None``, and nothing kept, where there is no other champion, it is quarantined or cannot be
+    loaded, or too few candles are new to it. Whoever promotes falls back on each model's own figures then.
     """
     pointer = registry.champion(database, dataset.symbol)
     if pointer is None or pointer["version"] == version:
         return None
     try:
-        champion = open_bundle(registry.load_bundle(database, pointer["version"]), key)
+        champion = open_bundle(read_bundle(database, pointer["version"]), key)
         outcome = compare(dataset, evaluation.probabilities, champion)
-    except (BundleError, registry.RegistryError, ValueError) as error:
+    except (BundleError, registry.RegistryError, ValueError, TypeError) as error:
         log.warning("%s is not compared with the champion %s: %s", version, pointer["version"], error)
         return None
     if outcome is not None:

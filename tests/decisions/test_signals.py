@@ -14,6 +14,7 @@ from cryptobot.features import FEATURE_SET, compute
 from cryptobot.learning.risk import PROFILES
 from cryptobot.learning.signal import Thresholds
 from cryptobot.market import Interval
+from cryptobot.serving import registry
 from cryptobot.settings import Settings
 from tests.api.candles import candles, live
 from tests.serving.bundles import KEY
@@ -98,6 +99,11 @@ class TestBatch:
         store_features(database, FEATURE_SET.warm_up + 5)
         promote_model(database)
         assert write_batch_signals(settings, database)["scored"] == 5
+
+    def test_a_quarantined_champion_is_not_scored(self, database: Db, settings: Settings) -> None:
+        other = promote_model(database, symbol="ETHUSDT")
+        registry.quarantine(database, promote_model(database), "a test")
+        assert [bundle.manifest.version for bundle in champion_bundles(database, settings)] == [other]
 
     def test_without_champion_there_is_nothing_to_score(self, database: Db, settings: Settings) -> None:
         assert write_batch_signals(settings, database) == {"scored": 0, "added": 0, "versions": {}}

@@ -11,8 +11,8 @@ import pytest
 from pymongo.database import Database
 
 from cryptobot.learning.dataset import Dataset
-from cryptobot.serving import registry
-from cryptobot.serving.bundle import Bundle, open_bundle
+from cryptobot.serving import comparison, registry
+from cryptobot.serving.bundle import MAX_BYTES, Bundle, open_bundle
 from cryptobot.serving.comparison import compare, compare_with_champion
 from cryptobot.serving.manifest import Window
 from tests.learning.planted import dataset
@@ -83,6 +83,28 @@ def test_the_outcome_is_kept_with_the_challenger(database: Db, data: Dataset) ->
     kept = registry.model(database, challenger)["comparison"]
     assert kept["champion"] == served.manifest.version
     assert kept["log_loss"] == found["log_loss"]
+
+
+def test_a_quarantined_champion_is_not_even_opened(
+    database: Db, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = champion(database, data).manifest.version
+    challenger = add_model(database, 1)
+    registry.quarantine(database, served, "a test")
+    monkeypatch.setattr(comparison, "open_bundle", lambda *_: pytest.fail("opened"))
+    judged = SimpleNamespace(probabilities=foresight(data, 0.2))
+    assert compare_with_champion(database, data, judged, challenger, KEY) is None
+    assert "comparison" not in registry.model(database, challenger)
+
+
+def test_too_large_a_champion_is_not_read(
+    database: Db, data: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = champion(database, data).manifest.version
+    database["bundles.files"].update_one({"_id": served}, {"$set": {"length": MAX_BYTES + 1}})
+    judged = SimpleNamespace(probabilities=foresight(data, 0.2))
+    assert compare_with_champion(database, data, judged, add_model(database, 1), KEY) is None
+    assert f"has {MAX_BYTES + 1} bytes, more than {MAX_BYTES}" in caplog.text
 
 
 def test_a_champion_that_cannot_be_loaded_is_no_obstacle(database: Db, data: Dataset) -> None:
