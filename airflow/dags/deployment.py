@@ -1,4 +1,8 @@
-"""Every worker of the API serves the champions, proven by scoring through the API; else a roll-back."""
+"""Every worker of the API serves the champions, proven by scoring through the API; else a roll-back.
+
+Only a champion that no run has proven yet is rolled back, or one that a worker has quarantined. One that
+was proven stays, and so does each while the API is away: the run fails, and says what to look at.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ with DAG(
 
     @task(inlets=[CHAMPIONS], outlets=[DEPLOYMENT], retries=0)
     def await_workers(*, outlet_events) -> dict:
-        """Wait until each worker reports the champions' versions, score a row, or roll back."""
+        """Wait until each worker reports the champions' versions, and score their known rows."""
         from cryptobot.serving.deployment import await_deployment
 
         with product_database() as database:

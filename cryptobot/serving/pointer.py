@@ -91,7 +91,8 @@ def _serve(database: Database[Document], pointer: Document, back: bool, session:
     sound = {"_id": pointer["version"], "state": {"$ne": "quarantined"}, "bundle_removed_at": None}
     told = _event("returned to" if back else "promoted", pointer)
     serving = {"state": "champion"} if back else {"state": "champion", "promoted_at": pointer["promoted_at"]}
-    change = {"$set": serving, "$unset": {"rolled_back_at": ""}, "$push": {"history": told}}
+    ended = {"rolled_back_at": ""} if back else {"rolled_back_at": "", "deployed_at": ""}
+    change = {"$set": serving, "$unset": ended, "$push": {"history": told}}
     return database[MODELS].update_one(sound, change, session=session).matched_count == 1
 
 

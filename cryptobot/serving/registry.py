@@ -189,6 +189,12 @@ def record_comparison(database: Database[Document], version: str, outcome: Docum
     database[MODELS].update_one({"_id": version}, {"$set": {"comparison": outcome}})
 
 
+def record_deployment(database: Database[Document], version: str) -> None:
+    """Keep with the manifest when every worker was first seen to serve it, since it was promoted."""
+    unseen = {"_id": version, "deployed_at": None}
+    database[MODELS].update_one(unseen, {"$set": {"deployed_at": datetime.now(UTC)}})
+
+
 def _moved(pointer: Document | None, entry: Document) -> Document:
     if pointer is None:
         raise RegistryError(

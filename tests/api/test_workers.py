@@ -65,10 +65,11 @@ def test_the_end_of_a_single_worker_leaves_no_file_behind(served: Settings, tmp_
     assert list(folder.glob("cryptobot-*")) == []
 
 
-def test_a_deployment_that_no_worker_takes_is_rolled_back(served: Settings, database: Db) -> None:
-    first, second = promote_model(database, 0), promote_model(database, 1)
-    with pytest.raises(DeploymentError, match=f"no API worker is alive; rolled back to {first}"):
+def test_a_deployment_that_no_worker_is_there_for_is_not_rolled_back(served: Settings, database: Db) -> None:
+    _, second = promote_model(database, 0), promote_model(database, 1)
+    told = f"{second} is not deployed: no API worker is alive; it was not rolled back"
+    with pytest.raises(DeploymentError, match=told):
         await_deployment(database, served, {"BTCUSDT": second}, limit_s=0.2)
     pointer = registry.champion(database, "BTCUSDT")
     assert pointer is not None
-    assert pointer["version"] == first
+    assert pointer["version"] == second
