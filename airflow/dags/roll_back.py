@@ -1,8 +1,9 @@
 """Returns a pair to the model that served before its champion.
 
 Trigger it with the form. What is quarantined, was rolled back itself, or has lost its bundle is passed
-over for what served earlier; without any the run fails, and the champion serves on. The version that
-is left is not promoted again by itself. `deployment` follows, and shows that every worker serves it.
+over for what served earlier; without any the run fails, and the champion serves on. Where a version is
+given and another serves by now, the run fails and changes nothing. The version that is left is not
+promoted again by itself. `deployment` follows, and shows that every worker serves the champion.
 
 The same on a command line: `cryptobot-models roll-back BTCUSDT --reason "…"`.
 """
@@ -34,6 +35,13 @@ with DAG(
             title="Reason",
             description="Kept with both models, and shown beside the champion",
         ),
+        "version": Param(
+            None,
+            type=["null", "string"],
+            maxLength=100,
+            title="Version",
+            description="The champion that you mean: nothing is done if another serves by now",
+        ),
     },
     **dag_defaults("serving", deadline=timedelta(minutes=15)),
 ):
@@ -48,7 +56,12 @@ with DAG(
         with product_database() as database:
             try:  # a try of this task that was interrupted is not repeated
                 pointer = roll_back_by_hand(
-                    database, symbol, "in Airflow", params["reason"], since=dag_run.start_date
+                    database,
+                    symbol,
+                    "in Airflow",
+                    params["reason"],
+                    params["version"] or None,
+                    since=dag_run.start_date,
                 )
             except RegistryError as error:
                 raise AirflowFailException(str(error)) from error

@@ -79,9 +79,12 @@ async def promote(body: Promotion, who: ModelsAdmin, services: Shared) -> JsonRe
 
 @router.post("/models/roll-back", response_model=Pointer, summary="Return to the model before")
 async def roll_back(body: RollBack, who: ModelsAdmin, services: Shared) -> JsonResponse:
-    """Return a symbol to the last sound model that served before its champion."""
+    """Return a symbol to the last sound model that served before its champion.
+
+    With `version`, only if that is the champion still.
+    """
     symbol = watched(services, body.symbol)
-    return await _ordered(services, roll_back_by_hand, symbol, who.name, body.reason)
+    return await _ordered(services, roll_back_by_hand, symbol, who.name, body.reason, body.version)
 
 
 @router.post("/predictions", response_model=Prediction | RowPredictions, summary="Score a candle")
@@ -93,7 +96,7 @@ async def predictions(body: PredictionRequest, _: Reader, services: Shared) -> J
     return JsonResponse(await services.predictions.of_rows(symbol, body.rows, body.profile))
 
 
-async def _ordered(services: Services, order: Callable[..., Document], *given: str) -> JsonResponse:
+async def _ordered(services: Services, order: Callable[..., Document], *given: str | None) -> JsonResponse:
     """Have an order carried out, and answer the new pointer; 409 where the registry refuses."""
 
     def carry_out() -> Document:

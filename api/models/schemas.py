@@ -95,6 +95,7 @@ class Champion(BaseModel):
     history: list[Event] = []
 
 
+Version = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
@@ -103,7 +104,7 @@ class Promotion(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(examples=[VERSION])
+    version: Version = Field(examples=[VERSION])
     reason: Reason = Field(examples=["compared by hand"], description="Kept with the models")
 
 
@@ -114,6 +115,9 @@ class RollBack(BaseModel):
 
     symbol: Annotated[str, StringConstraints(min_length=1, max_length=20)] = Field(examples=["BTCUSDT"])
     reason: Reason = Field(examples=["it earns nothing"], description="Kept with the models")
+    version: Version | None = Field(
+        None, examples=[VERSION], description="The champion that you mean; 409 where another serves"
+    )
 
 
 class Pointer(BaseModel):

@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if asked.command == "promote":
             pointer = promote_by_hand(database, asked.version, getpass.getuser(), asked.reason)
         else:
-            pointer = roll_back_by_hand(database, asked.symbol, getpass.getuser(), asked.reason)
+            user = getpass.getuser()
+            pointer = roll_back_by_hand(database, asked.symbol, user, asked.reason, asked.version)
         print(f"{pointer['_id']}: {pointer['version']} is the champion")
         print(_served(database, pointer, asked.wait))
     except registry.RegistryError as error:
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     promoted.add_argument("version")
     returned = commands.add_parser("roll-back", help="return to the model that served before the champion")
     returned.add_argument("symbol")
+    returned.add_argument("--version", help="the champion that you mean; nothing is done if another serves")
     for command in (promoted, returned):
         command.add_argument("--reason", required=True, help="kept with the models")
         command.add_argument(

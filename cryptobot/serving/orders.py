@@ -22,13 +22,19 @@ def promote_by_hand(database: Database[Document], version: str, by: str, reason:
 
 
 def roll_back_by_hand(
-    database: Database[Document], symbol: str, by: str, reason: str, since: datetime | None = None
+    database: Database[Document],
+    symbol: str,
+    by: str,
+    reason: str,
+    version: str | None = None,
+    since: datetime | None = None,
 ) -> Document:
     """Return ``symbol`` to what served before its champion because ``by`` says so.
 
-    The same order that was carried out ``since`` then is not carried out again. Returns the pointer.
-    Raises :class:`~cryptobot.serving.registry.RegistryError` where there is nothing to leave, or
-    nothing sound to return to.
+    ``version`` is the champion that is meant: where another serves by now, nothing is changed. The same
+    order that was carried out ``since`` then is not carried out again. Returns the pointer.
+    Raises :class:`~cryptobot.serving.registry.RegistryError` where there is nothing to leave, another
+    is meant, or there is nothing sound to return to.
     """
     told = f"rolled back by hand ({by}): {reason}"
     pointer = registry.champion(database, symbol)
@@ -36,4 +42,4 @@ def roll_back_by_hand(
         raise registry.RegistryError(f"{symbol} has no champion: there is nothing to roll back")
     if since is not None and pointer["reason"] == told and pointer["promoted_at"] >= since:
         return pointer
-    return registry.roll_back(database, symbol, pointer["version"], told)
+    return registry.roll_back(database, symbol, version or pointer["version"], told)

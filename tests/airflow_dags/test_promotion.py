@@ -104,7 +104,7 @@ def test_only_a_challenger_that_passed_the_gate_is_asked_about(asking: DAG, prod
     assert (alert["kind"], alert["details"], alert["resolved_at"]) == ("promotion", {"version": better}, None)
 
 
-def roll_back(dag_bag: Any, symbol: str = "BTCUSDT", started: datetime | None = None) -> tuple[Any, Any]:
+def roll_back(dag_bag: Any, version: str | None = None, started: datetime | None = None) -> tuple[Any, Any]:
     """Return what the task returns, and the event that it announces."""
     keys: list[str] = []
     event = SimpleNamespace(extra=None, add_partitions=keys.append, keys=keys)
@@ -117,7 +117,7 @@ def roll_back(dag_bag: Any, symbol: str = "BTCUSDT", started: datetime | None = 
         dag_bag.dags["roll_back"]
         .get_task("roll_back")
         .python_callable(
-            params={"symbol": symbol, "reason": "it earns nothing"},
+            params={"symbol": "BTCUSDT", "reason": "it earns nothing", "version": version},
             dag_run=SimpleNamespace(run_id=RUN, start_date=started or datetime.now(UTC)),
             outlet_events=Events(),
         )
@@ -128,8 +128,8 @@ def roll_back(dag_bag: Any, symbol: str = "BTCUSDT", started: datetime | None = 
 def test_a_roll_back_is_announced_and_not_done_twice_by_a_retry(dag_bag: Any, product: Db) -> None:
     first, second, third = (promote_model(product, seed) for seed in range(3))
     started = datetime.now(UTC) - timedelta(seconds=1)
-    for _ in range(2):
-        done, event = roll_back(dag_bag, started=started)
+    for version in (third, third, None):
+        done, event = roll_back(dag_bag, version, started)
         told = "rolled back by hand (in Airflow): it earns nothing"
         assert done == {"promoted": True, "version": second, "reason": told}
         assert event.keys == [RUN]
@@ -153,6 +153,17 @@ def test_a_roll_back_to_nothing_sound_fails_and_says_so(dag_bag: Any, product: D
     assert registry.champion(product, "BTCUSDT")["version"] == second
 
 
+def test_a_roll_back_of_another_version_than_serves_fails_and_changes_nothing(
+    dag_bag: Any, product: Db
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    first, second = (promote_model(product, seed) for seed in range(2))
+    with pytest.raises(AirflowFailException, match=rf"{first} is not the champion .*it is {second}"):
+        roll_back(dag_bag, first)
+    assert registry.champion(product, "BTCUSDT")["version"] == second
+
+
 def test_the_form_asks_for_a_pair_and_a_reason(dag_bag: Any) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
@@ -161,7 +172,9 @@ def test_the_form_asks_for_a_pair_and_a_reason(dag_bag: Any) -> None:
         params.update(form)
         return params.validate()
 
-    assert given(symbol="BTCUSDT", reason="why") == {"symbol": "BTCUSDT", "reason": "why"}
+    form = {"symbol": "BTCUSDT", "reason": "why"}
+    assert given(**form) == {**form, "version": None}
+    assert given(**form, version="v1") == {**form, "version": "v1"}
     for wrong in (
         {"symbol": "BTCUSDT"},
         {"symbol": "DOGEUSDT", "reason": "why"},
@@ -224,6 +237,7 @@ def test_in_airflow_a_pair_is_approved_another_rejected_and_the_first_rolled_bac
         assert asked.startswith(f"Promote {better[symbol]}?\n")
         assert f"| version | {before[symbol]} | {better[symbol]} |" in asked
         assert "| log-loss skill | +0.0100 | +0.0300 |" in asked
+    assert "deployment" in found["started"], "also after a run that was triggered by hand"
     told = {
         symbol: event["decisions"][symbol] for event in found["announced"] for symbol in event["decisions"]
     }

@@ -56,6 +56,23 @@ async def test_what_cannot_be_done_is_refused_with_the_reason(
         assert (await client.post("/v1/models/promote", json=sent)).status_code == status
 
 
+async def test_only_the_champion_that_is_meant_is_rolled_back(
+    client: httpx.AsyncClient, database: Db, version: str
+) -> None:
+    other = promote_model(database, 1)
+    order = {"symbol": "BTCUSDT", "reason": "no good"}
+    refused = await client.post("/v1/models/roll-back", json={**order, "version": version})
+    assert refused.status_code == 409
+    told = f"{version} is not the champion of BTCUSDT (it is {other}): not rolled back"
+    assert refused.json()["detail"] == told
+    assert registry.champion(database, "BTCUSDT")["version"] == other
+    back = await client.post("/v1/models/roll-back", json={**order, "version": other})
+    assert (back.status_code, back.json()["version"]) == (200, version)
+    twice = await client.post("/v1/models/roll-back", json={**order, "version": other})
+    assert twice.status_code == 409
+    assert (await client.post("/v1/models/roll-back", json={**order, "version": ""})).status_code == 422
+
+
 async def test_it_takes_a_scope_of_its_own(
     anyone: httpx.AsyncClient, api_settings: Settings, version: str
 ) -> None:

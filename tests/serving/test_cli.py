@@ -77,6 +77,18 @@ def test_a_champion_is_rolled_back_and_who_lags_is_told(run: Any, database: Db) 
     assert registry.champion(database, "BTCUSDT")["version"] == first
 
 
+def test_only_the_champion_that_is_meant_is_rolled_back(run: Any, database: Db) -> None:
+    first, second, third = (promote_model(database, seed, metrics=METRICS) for seed in range(3))
+    asked = ("roll-back", "BTCUSDT", "--reason", "x", "--version")
+    told = f"{second} is not the champion of BTCUSDT \\(it is {third}\\): not rolled back"
+    with pytest.raises(SystemExit, match=told):
+        run(*asked, second)
+    assert run(*asked, third)[0] == f"BTCUSDT: {second} is the champion"
+    with pytest.raises(SystemExit, match=f"{third} is not the champion"):
+        run(*asked, third)
+    assert registry.champion(database, "BTCUSDT")["previous"] == first
+
+
 def test_what_cannot_be_done_is_refused_in_one_sentence(run: Any, database: Db) -> None:
     only = promote_model(database, 0, metrics=METRICS)
     bad = add_model(database, 1, metrics=METRICS)
