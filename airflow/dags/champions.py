@@ -17,7 +17,7 @@ from pipeline.approval import ANSWER, Approval
 from pipeline.assets import CHAMPIONS, MODELS
 from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
-from pipeline.events import whenever_made
+from pipeline.events import made, whenever_made
 
 _ASKED = settings().promotion == "approval"
 _PATIENCE = timedelta(hours=settings().approval_hours)
@@ -32,13 +32,13 @@ def promote_at_once() -> None:
     """Promote each pair's challenger that passes the gate."""
 
     @task(inlets=[MODELS], outlets=[CHAMPIONS])
-    def promote(*, outlet_events) -> dict:
+    def promote(*, dag_run, outlet_events) -> dict:
         """Hold each pair's newest challenger against its champion, and record why either serves."""
         from cryptobot.serving.promotion import promote_challengers
 
         with product_database() as database:
             decisions = promote_challengers(database, product_settings().symbols, _max_age())
-        outlet_events[CHAMPIONS].extra = {"decisions": decisions}
+        made(outlet_events, CHAMPIONS, dag_run, {"decisions": decisions})
         return decisions
 
     promote()
@@ -72,11 +72,11 @@ def promote_when_approved(symbol: str) -> None:
         return _settled(ti, symbol)
 
     @task(outlets=[CHAMPIONS], trigger_rule=TriggerRule.NONE_FAILED)
-    def announce(*, ti, outlet_events) -> dict:
+    def announce(*, ti, dag_run, outlet_events) -> dict:
         """Record a refusal, and announce what was decided."""
         request = ti.xcom_pull(task_ids=f"{symbol}.judge", key=_REQUEST)
         done = request.get("settled") or ti.xcom_pull(task_ids=f"{symbol}.promote") or _settled(ti, symbol)
-        outlet_events[CHAMPIONS].extra = {"decisions": {symbol: done}}
+        made(outlet_events, CHAMPIONS, dag_run, {"decisions": {symbol: done}})
         return done
 
     asked = f"ti.xcom_pull(task_ids='{symbol}.judge', key='{_REQUEST}')"

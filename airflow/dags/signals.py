@@ -9,7 +9,7 @@ from airflow.sdk import DAG, task
 from pipeline.assets import DEPLOYMENT, FEATURES, SIGNALS
 from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
-from pipeline.events import whenever_made
+from pipeline.events import made, whenever_made
 
 with DAG(
     "signals",
@@ -19,13 +19,12 @@ with DAG(
 ):
 
     @task(inlets=[DEPLOYMENT, FEATURES], outlets=[SIGNALS])
-    def score(*, outlet_events) -> dict:
+    def score(*, dag_run, outlet_events) -> dict:
         """Score the newest closed candles of each pair; the same candle and model make no second signal."""
         from cryptobot.decisions.signals import write_batch_signals
 
         with product_database() as database:
             written = write_batch_signals(product_settings(), database)
-        outlet_events[SIGNALS].extra = written
-        return written
+        return made(outlet_events, SIGNALS, dag_run, written)
 
     score()

@@ -29,6 +29,17 @@ def whenever_made(asset: BaseAsset) -> PartitionedAssetTimetable:
     return PartitionedAssetTimetable(assets=asset, default_partition_mapper=FixedKeyMapper("latest"))
 
 
+def made(outlet_events, asset: Asset, dag_run, extra: dict) -> dict:
+    """Emit the event of ``asset``, with ``extra``, which is returned, so that what follows it starts.
+
+    A run that was triggered by hand has no partition of its own, and would start nothing: its id is one.
+    """
+    if dag_run.partition_key is None:
+        outlet_events[asset].add_partitions(dag_run.run_id)
+    outlet_events[asset].extra = extra
+    return extra
+
+
 def ask(outlet_events, asset: Asset, report: str, reasons: Sequence[str]) -> list[str]:
     """Emit the event of ``asset`` that asks for a training, with the ``reasons``, which are returned.
 
