@@ -13,7 +13,7 @@ from airflow.sdk import DAG, task
 from pipeline.assets import CHAMPIONS, DEPLOYMENT
 from pipeline.connections import product_database, product_settings
 from pipeline.defaults import dag_defaults
-from pipeline.events import whenever_made
+from pipeline.events import made, whenever_made
 
 with DAG(
     "deployment",
@@ -23,13 +23,13 @@ with DAG(
 ):
 
     @task(inlets=[CHAMPIONS], outlets=[DEPLOYMENT], retries=0)
-    def await_workers(*, outlet_events) -> dict:
+    def await_workers(*, dag_run, outlet_events) -> dict:
         """Wait until each worker reports the champions' versions, and score their known rows."""
         from cryptobot.serving.deployment import await_deployment
 
         with product_database() as database:
             served = await_deployment(database, product_settings())
-        outlet_events[DEPLOYMENT].extra = {"served": served}
+        made(outlet_events, DEPLOYMENT, dag_run, {"served": served})
         return served
 
     await_workers()
