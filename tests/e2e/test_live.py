@@ -136,7 +136,11 @@ def test_holes_made_by_hand_are_filled(product: Product, airflow: Operator) -> N
         assert each["source"] == "rest"
         same = before[each["_id"]].keys() - {"received_at", "source", "quantity"}
         assert {name: each[name] for name in same} == {name: before[each["_id"]][name] for name in same}
-    event = next(one["extra"] for one in airflow.events("live_gaps") if one["extra"]["trades"])
+
+    def announced() -> list[dict[str, Any]]:  # once the task that wrote them has ended
+        return [one["extra"] for one in airflow.events("live_gaps") if one["extra"]["trades"]]
+
+    (event, *_) = wait_until(announced, limit=LIMIT_S, what="the event of the repair", pause=1)
     assert event["failures"] == []
 
 
